@@ -1,0 +1,60 @@
+# make demo    install into .venv and train a graph neural network on the karate club
+# make test    install what the tests need and run them
+# make lint    ruff and mypy          make bench   benchmarks beside the peers
+# make docs    the API reference      make core    rebuild the C++ core in place (PY=python to build for)
+
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+PY     ?= $(BIN)/python
+
+# Without an NVIDIA driver the CPU build of torch is pinned; `make CONSTRAINTS= ...` turns the pin off.
+CONSTRAINTS ?= $(shell nvidia-smi -L >/dev/null 2>&1 || echo "-c constraints.txt")
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet $(CONSTRAINTS)
+
+BUILD_INPUTS := pyproject.toml CMakeLists.txt constraints.txt $(shell find csrc -type f 2>/dev/null)
+
+.PHONY: demo test lint bench docs core clean
+
+demo: $(VENV)/.demo
+	$(BIN)/grapevine train --data karate --out runs/demo
+
+test: $(VENV)/.test
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal -q $(TESTS)
+
+lint: $(VENV)/.test
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+bench: $(VENV)/.test
+	$(BIN)/python -m benchmarks
+
+docs: $(VENV)/.docs
+	$(BIN)/python docs/build.py
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.demo: $(BUILD_INPUTS) | $(BIN)/python
+	$(PIP) -e ".[report]"
+	@touch $@
+
+$(VENV)/.test: $(BUILD_INPUTS) | $(BIN)/python
+	GRAPEVINE_REQUIRE_CORE=1 $(PIP) -e ".[test]"
+	@touch $@ $(VENV)/.demo
+
+$(VENV)/.docs: $(BUILD_INPUTS) | $(BIN)/python
+	$(PIP) -e ".[report,docs]"
+	@touch $@ $(VENV)/.demo
+
+# For work on csrc/: an incremental build next to the Python sources. A later install takes its place.
+core: export PATH := $(dir $(abspath $(PY))):$(PATH)
+core: | $(PY)
+	@$(PY) -c "import nanobind" 2>/dev/null || $(PY) -m pip install --quiet nanobind cmake ninja
+	cmake -S . -B build/core -DPython_EXECUTABLE="$(abspath $(PY))" -DCMAKE_BUILD_TYPE=Release
+	cmake --build build/core --parallel 2
+	cmake --install build/core --prefix src
+
+clean:
+	rm -rf build dist $(VENV) src/grapevine/_core*.so docs/api

@@ -1,0 +1,47 @@
+// out[e, h] = sum over the features of head h of a[row(e), f] * b[b_row(e), f].
+#pragma once
+
+#include "kernels.h"
+#include "numeric.h"
+#include "rows.h"
+
+namespace gv {
+namespace GV_ISA {
+namespace {
+
+template <class T> inline wide_t<T> dot(const T* a, const T* b, int64_t n) {
+  constexpr int kLanes = 16;  // fixed, so that the order of additions is
+  wide_t<T> lane[kLanes] = {};
+  int64_t f = 0;
+  for (; f + kLanes <= n; f += kLanes)
+    for (int j = 0; j < kLanes; ++j) lane[j] += widen(a[f + j]) * widen(b[f + j]);
+  for (int j = 0; f < n; ++f, ++j) lane[j] += widen(a[f]) * widen(b[f]);
+  for (int half = kLanes / 2; half > 0; half /= 2)
+    for (int j = 0; j < half; ++j) lane[j] += lane[j + half];
+  return lane[0];
+}
+
+template <class T> void edge_dot(const EdgeDot& p) {
+  const int64_t edges = p.ptr[p.rows], d = p.heads ? p.features / p.heads : 0, piece = 2048;
+  advise_huge(p.out, edges * p.heads * int64_t(sizeof(T)));
+  T* out = static_cast<T*>(p.out);
+  for_each((edges + piece - 1) / piece, piece * (p.features + 8), p.threads, [&](int64_t i) {
+    const int64_t first = i * piece, last = std::min(first + piece, edges);
+    int64_t r = std::upper_bound(p.ptr, p.ptr + p.rows + 1, int32_t(first)) - p.ptr - 1;
+    for (int64_t k = first; k < last; ++k) {
+      while (p.ptr[r + 1] <= k) ++r;
+      const T* b = static_cast<const T*>(p.b) + at(p.b_row, k) * p.features;
+      const T* a = static_cast<const T*>(p.a) + r * p.features;
+      if (k + 8 < last) {
+        const char* ahead = reinterpret_cast<const char*>(static_cast<const T*>(p.b) + at(p.b_row, k + 8) * p.features);
+        for (int64_t c = 0; c < p.features * int64_t(sizeof(T)); c += 64) __builtin_prefetch(ahead + c);
+      }
+      T* to = out + at(p.edge, k) * p.heads;
+      for (int64_t h = 0; h < p.heads; ++h) to[h] = narrow<T>(dot(a + h * d, b + h * d, d));
+    }
+  });
+}
+
+}  // namespace
+}  // namespace GV_ISA
+}  // namespace gv

@@ -1,0 +1,83 @@
+// The kernels' arguments and the table through which one instruction set's kernels are called.
+// Rows are grouped edges (CSR): row r owns the positions ptr[r] .. ptr[r + 1] - 1.
+#pragma once
+
+#include <cstdint>
+
+namespace gv {
+
+enum Dtype : int { kFloat32 = 0, kFloat64 = 1, kBFloat16 = 2, kFloat16 = 3 };
+enum Reduce : int { kSum = 0, kMean = 1, kMax = 2, kMin = 3 };
+
+// Sums and extremes over more positions than this are taken block by block, whatever the number of threads.
+constexpr int64_t kBlock = 4096;
+
+struct GatherReduce {
+  int dtype, reduce;
+  int64_t rows, features, groups;  // groups: weights per edge, 0 without weights
+  const int32_t* ptr;
+  const int32_t* x_row;  // row of x at each position; null: the position itself
+  const int32_t* w_row;
+  const void* x;
+  const void* w;
+  void* out;
+  int32_t* arg;  // max and min: the first position that attains it; -1 for none, -2 - position for ties
+  int threads;
+};
+
+struct ExtremeBackward {
+  int dtype;
+  int64_t rows, features, groups, x_rows;
+  const int32_t* ptr;
+  const int32_t* edge;   // edge at each position; null: the position itself
+  const int32_t* x_row;
+  bool x_on_edge;
+  const void* x;
+  const void* w;
+  const void* out;
+  const int32_t* arg;
+  const void* grad;
+  void* grad_x;  // wide: float, or double for double
+  void* grad_w;  // wide; null without weights
+  int threads;
+};
+
+struct EdgeDot {
+  int dtype;
+  int64_t rows, features, heads;
+  const int32_t* ptr;
+  const int32_t* edge;
+  const int32_t* b_row;
+  const void* a;
+  const void* b;
+  void* out;
+  int threads;
+};
+
+struct SegmentSoftmax {
+  int dtype;
+  int64_t rows, heads;
+  const int32_t* ptr;
+  const int32_t* edge;
+  const void* in;    // scores; backward: probabilities
+  const void* grad;  // null: forward
+  void* out;
+  int threads;
+};
+
+struct Kernels {
+  const char* name;
+  void (*gather_reduce)(const GatherReduce&);
+  void (*extreme_backward)(const ExtremeBackward&);
+  void (*edge_dot)(const EdgeDot&);
+  void (*segment_softmax)(const SegmentSoftmax&);
+};
+
+// The fastest kernels this processor can run, or those called by name; null for a name that was not built.
+const Kernels& chosen();
+bool choose(const char* name);
+
+// Stable counting sort; returns true, leaving perm unwritten, where the index is sorted already.
+bool sort_rows(const int64_t* index, int64_t count, int64_t rows, int32_t* ptr, int32_t* perm, int threads);
+
+}  // namespace gv

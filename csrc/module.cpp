@@ -1,0 +1,59 @@
+// The Python module grapevine._core. Addresses come as integers: the Python side has checked shapes, dtypes and layout.
+#include <nanobind/nanobind.h>
+#include <nanobind/stl/string.h>
+
+#include <stdexcept>
+#include <string>
+
+#include "kernels.h"
+
+namespace nb = nanobind;
+
+namespace {
+
+template <class T> T* as(uintptr_t address) { return reinterpret_cast<T*>(address); }
+using address = uintptr_t;
+
+}  // namespace
+
+NB_MODULE(_core, m) {
+  m.doc() = "Grapevine's compiled kernels; grapevine.ops is their contract.";
+  using unlocked = nb::call_guard<nb::gil_scoped_release>;
+
+  m.def("instruction_set", [] { return std::string(gv::chosen().name); });
+  m.def("choose", [](const std::string& name) {
+    if (!gv::choose(name.c_str())) throw std::invalid_argument("no kernels for instruction set " + name + " on this processor");
+  });
+
+  m.def("sort_rows", [](address index, int64_t count, int64_t rows, address ptr, address perm, int threads) {
+    return gv::sort_rows(as<const int64_t>(index), count, rows, as<int32_t>(ptr), as<int32_t>(perm), threads);
+  }, unlocked());
+
+  m.def("gather_reduce", [](int dtype, int reduce, int64_t rows, int64_t features, int64_t groups, address ptr,
+                            address x_row, address w_row, address x, address w, address out, address arg, int threads) {
+    gv::chosen().gather_reduce({dtype, reduce, rows, features, groups, as<const int32_t>(ptr), as<const int32_t>(x_row),
+                                as<const int32_t>(w_row), as<const void>(x), as<const void>(w), as<void>(out),
+                                as<int32_t>(arg), threads});
+  }, unlocked());
+
+  m.def("extreme_backward", [](int dtype, int64_t rows, int64_t features, int64_t groups, int64_t x_rows, address ptr,
+                               address edge, address x_row, bool x_on_edge, address x, address w, address out, address arg,
+                               address grad, address grad_x, address grad_w, int threads) {
+    gv::chosen().extreme_backward({dtype, rows, features, groups, x_rows, as<const int32_t>(ptr), as<const int32_t>(edge),
+                                   as<const int32_t>(x_row), x_on_edge, as<const void>(x), as<const void>(w),
+                                   as<const void>(out), as<const int32_t>(arg), as<const void>(grad), as<void>(grad_x),
+                                   as<void>(grad_w), threads});
+  }, unlocked());
+
+  m.def("edge_dot", [](int dtype, int64_t rows, int64_t features, int64_t heads, address ptr, address edge, address b_row,
+                       address a, address b, address out, int threads) {
+    gv::chosen().edge_dot({dtype, rows, features, heads, as<const int32_t>(ptr), as<const int32_t>(edge),
+                           as<const int32_t>(b_row), as<const void>(a), as<const void>(b), as<void>(out), threads});
+  }, unlocked());
+
+  m.def("segment_softmax", [](int dtype, int64_t rows, int64_t heads, address ptr, address edge, address in, address grad,
+                              address out, int threads) {
+    gv::chosen().segment_softmax({dtype, rows, heads, as<const int32_t>(ptr), as<const int32_t>(edge), as<const void>(in),
+                                  as<const void>(grad), as<void>(out), threads});
+  }, unlocked());
+}

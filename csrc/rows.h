@@ -1,0 +1,64 @@
+// How rows are dealt out to threads: pieces of about equal work, owned by one thread each.
+#pragma once
+
+#include <omp.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <vector>
+
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
+namespace gv {
+namespace {
+
+// Large fresh buffers cost more in page faults than in writes: ask for huge pages before the first write.
+inline void advise_huge(void* data, int64_t bytes) {
+#if defined(__linux__) && defined(MADV_HUGEPAGE)
+  constexpr int64_t huge = 2 << 20;
+  if (bytes < 2 * huge) return;
+  const auto begin = (reinterpret_cast<uintptr_t>(data) + huge - 1) / huge * huge;
+  const auto end = (reinterpret_cast<uintptr_t>(data) + uintptr_t(bytes)) / huge * huge;
+  if (end > begin) madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);
+#else
+  (void)data, (void)bytes;
+#endif
+}
+
+// First row r with ptr[r] + r >= work: cuts the rows where edges and rows together weigh alike.
+inline int64_t cut(const int32_t* ptr, int64_t rows, int64_t work) {
+  int64_t low = 0, high = rows;
+  while (low < high) {
+    const int64_t middle = (low + high) / 2;
+    if (int64_t(ptr[middle]) + middle < work) low = middle + 1; else high = middle;
+  }
+  return low;
+}
+
+// Calls body(first, last) for ranges of rows; every row lies in exactly one range.
+template <class Body>
+void for_rows(const int32_t* ptr, int64_t rows, int64_t cost_per_edge, int threads, Body body) {
+  const int64_t total = int64_t(ptr[rows]) + rows;
+  const int64_t pieces = std::min<int64_t>(total / 512 + 1, std::max<int64_t>(1, total * cost_per_edge / 65536));
+  if (threads <= 1 || pieces <= 1) return body(int64_t(0), rows);
+#pragma omp parallel for schedule(dynamic, 1) num_threads(threads)
+  for (int64_t i = 0; i < pieces; ++i)
+    body(cut(ptr, rows, total * i / pieces), i + 1 == pieces ? rows : cut(ptr, rows, total * (i + 1) / pieces));
+}
+
+// Calls body(i) for i in [0, count), in parallel where it is worth it.
+template <class Body> void for_each(int64_t count, int64_t cost_each, int threads, Body body) {
+  if (threads <= 1 || count * cost_each < 65536) {
+    for (int64_t i = 0; i < count; ++i) body(i);
+    return;
+  }
+#pragma omp parallel for schedule(dynamic, 1) num_threads(threads)
+  for (int64_t i = 0; i < count; ++i) body(i);
+}
+
+inline int64_t at(const int32_t* index, int64_t k) { return index ? index[k] : k; }
+
+}  // namespace
+}  // namespace gv

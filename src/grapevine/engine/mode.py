@@ -1,0 +1,64 @@
+"""Whether to record a message or to compute it the plain way; decided once, when an edge tensor is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+import torch
+from torch import Tensor
+from torch.autograd import forward_ad
+from torch.utils._python_dispatch import _len_torch_dispatch_stack
+
+_materialised: ContextVar[bool] = ContextVar("grapevine_materialised", default=False)
+
+
+def must_be_plain() -> bool:
+    """True where tensors are traced or transformed: every op must then be one that the tracer knows.
+
+    `torch.compile`, `torch.jit.trace`, `torch.func` transforms, forward-mode AD, and dispatch modes such as
+    `make_fx` or fake tensors.
+    """
+    return (
+        torch.compiler.is_compiling()
+        or torch._C._are_functorch_transforms_active()
+        or forward_ad._current_level >= 0
+        or torch._C._get_tracing_state() is not None
+        or _len_torch_dispatch_stack() > 0
+    )
+
+
+def computes_now() -> bool:
+    """True where nothing is recorded: inside `gv.materialised()`, tracers and transforms."""
+    return _materialised.get() or must_be_plain()
+
+
+def records(x: Tensor) -> bool:
+    """True where a message that reads `x` is recorded for the planner."""
+    return type(x) in (Tensor, torch.nn.Parameter) and not computes_now()
+
+
+def is_materialised() -> bool:
+    """True inside `gv.materialised()`."""
+    return _materialised.get()
+
+
+@contextmanager
+def materialised() -> Iterator[None]:
+    """Turns the engine off inside the block: every message is stored edge by edge and reduced by plain ATen ops.
+
+    The oracle of the tests, and a way to find out whether a surprise comes from the engine.
+
+    Example:
+        >>> import torch, grapevine as gv
+        >>> edges = gv.Edges(torch.tensor([[0, 1], [1, 0]]), num_nodes=2)
+        >>> with gv.materialised():
+        ...     type(edges.src(torch.ones(2, 1))).__name__
+        'Tensor'
+    """
+    token = _materialised.set(True)
+    try:
+        yield
+    finally:
+        _materialised.reset(token)

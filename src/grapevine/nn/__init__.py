@@ -1,0 +1,1 @@
+"""Neural network layers in PyTorch Geometric's dialect."""

@@ -1,0 +1,448 @@
+"""`MessagePassing`: a layer in three sentences, message, aggregate, update; the engine does the rest."""
+
+from __future__ import annotations
+
+import inspect
+from collections import OrderedDict
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.hooks import RemovableHandle
+
+from grapevine import engine
+from grapevine.edges import Edges
+from grapevine.errors import GraphTypeError, GraphValueError
+from grapevine.nn.aggr import Aggregation
+from grapevine.nn.resolver import aggregation_resolver
+from grapevine.topology import remember_grouping
+
+#: Arguments that `propagate` knows without being told.
+SPECIAL = frozenset(
+    {"edge_index", "adj_t", "edge_index_i", "edge_index_j", "size", "size_i", "size_j", "ptr", "index", "dim_size"}
+)
+_FLOWS = ("source_to_target", "target_to_source")
+_HOOKS = ("propagate", "message", "aggregate", "message_and_aggregate", "edge_update")
+_REQUIRED = inspect.Parameter.empty
+
+
+@lru_cache(maxsize=None)
+def _parameters(function: Callable[..., Any], skip: int) -> tuple[dict[str, Any], bool]:
+    """Names and defaults of a method's parameters after the first `skip`, and whether it takes any others."""
+    parameters = list(inspect.signature(function).parameters.values())[skip:]
+    open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters)
+    named = {p.name: p.default for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)}
+    return named, open_ended
+
+
+class MessagePassing(torch.nn.Module):
+    r"""Base class of layers that send messages along edges.
+
+        out_i = update(aggregate over j -> i of message(x_i, x_j, e_ij))
+
+    Override `message`, and where needed `aggregate`, `update`, `edge_update` or `message_and_aggregate`. Their arguments
+    are what was given to `propagate`; a name ending in `_i` or `_j` asks for a node tensor as seen from each edge's target
+    or source. Messages are lazy edge tensors: write plain PyTorch, and what the planner can fuse is never stored.
+
+    Args:
+        aggr: "sum" (or "add"), "mean", "max", "min", "mul", any other name or module of `grapevine.nn.aggr`, a list of
+            them, or None where `aggregate` is overridden.
+        aggr_kwargs: arguments of that aggregation.
+        flow: "source_to_target" (messages go from `edge_index[0]` to `edge_index[1]`) or "target_to_source".
+        node_dim: the axis of nodes in node tensors.
+        decomposed_layers: accepted for compatibility; messages are not stored, so splitting their features saves nothing.
+
+    Shapes:
+        `propagate(edge_index, size=None, **kwargs)`: `edge_index` is `(2, E)`, a `torch.sparse` tensor `(N_dst, N_src)`, or
+        `gv.Edges`; node tensors are `(N, ...)`, or a pair `((N_src, ...), (N_dst, ...))` for a bipartite graph.
+
+    Departures from PyTorch Geometric: no code is generated, so classes defined anywhere work; `jittable()` is not needed.
+
+    Example:
+        >>> import torch, grapevine as gv
+        >>> class Layer(gv.nn.MessagePassing):
+        ...     def forward(self, x, edge_index):
+        ...         return x + 0.5 * self.propagate(edge_index, x=x)
+        ...     def message(self, x_i, x_j):
+        ...         return 0.5 * x_i + 2 * x_j
+        >>> x = torch.tensor([[6.0, 4.0], [0.0, 1.0]])
+        >>> Layer(aggr="max")(x, torch.tensor([[0, 1], [1, 0]])).tolist()
+        [[7.5, 6.0], [6.0, 5.25]]
+
+    Source: Gilmer et al., "Neural Message Passing for Quantum Chemistry", arXiv:1704.01212; the interface is PyTorch Geometric's.
+    """
+
+    supports_edge_weight: bool | None = None
+    supports_edge_attr: bool | None = None
+
+    def __init__(
+        self,
+        aggr: str | list[str] | Aggregation | None = "sum",
+        *,
+        aggr_kwargs: dict[str, Any] | None = None,
+        flow: str = "source_to_target",
+        node_dim: int = -2,
+        decomposed_layers: int = 1,
+    ) -> None:
+        super().__init__()
+        if flow not in _FLOWS:
+            raise GraphValueError(f"expected flow to be one of {_FLOWS}, got {flow!r}")
+        self.aggr: str | list[str] | None
+        if aggr is None:
+            self.aggr = None
+        elif isinstance(aggr, (str, Aggregation)):
+            self.aggr = str(aggr)
+        else:
+            self.aggr = [str(a) for a in aggr]
+        self.aggr_module = None if aggr is None else aggregation_resolver(aggr, **(aggr_kwargs or {}))
+        self.flow = flow
+        self.node_dim = node_dim
+        self.decomposed_layers = decomposed_layers
+        self._explain: bool | None = None
+        self._edge_mask: Tensor | None = None
+        self._loop_mask: Tensor | None = None
+        self._apply_sigmoid = True
+        self._hooks: dict[str, OrderedDict[int, Callable[..., Any]]] = {}
+
+    def reset_parameters(self) -> None:
+        """Resets the aggregation's parameters."""
+        if self.aggr_module is not None:
+            self.aggr_module.reset_parameters()
+
+    # -- what a layer overrides -----------------------------------------------------------------------
+
+    def message(self, x_j: Tensor) -> Tensor:
+        """The message along each edge; by default the source's features."""
+        return x_j
+
+    def aggregate(
+        self, inputs: Tensor, index: Tensor, ptr: Tensor | None = None, dim_size: int | None = None
+    ) -> Tensor:
+        """Reduces the messages that arrive at each node, as `aggr` says."""
+        if self.aggr_module is None:
+            raise GraphTypeError(
+                f"{type(self).__name__} has aggr=None and no aggregate(); pass aggr='sum' or override aggregate"
+            )
+        out: Tensor = self.aggr_module(inputs, index, ptr=ptr, dim_size=dim_size, dim=self.node_dim)
+        return out
+
+    def update(self, inputs: Tensor) -> Tensor:
+        """The node's new features from what it received; by default just that."""
+        return inputs
+
+    def message_and_aggregate(self, edge_index: Any) -> Tensor:
+        """Both at once from a sparse adjacency `adj_t`; used where a layer overrides it and receives `torch.sparse`."""
+        raise GraphTypeError(f"{type(self).__name__} does not override message_and_aggregate; use propagate instead")
+
+    def edge_update(self) -> Tensor:
+        """New features of the edges, for `edge_updater`."""
+        raise GraphTypeError(f"{type(self).__name__} does not override edge_update; define it to use edge_updater")
+
+    # -- the machine -----------------------------------------------------------------------------------
+
+    def propagate(self, edge_index: Any, size: tuple[int | None, int | None] | None = None, **kwargs: Any) -> Tensor:
+        """Sends messages: `message`, `aggregate`, `update`.
+
+        Args:
+            edge_index: `(2, E)`, `torch.sparse` `(N_dst, N_src)`, or `gv.Edges`.
+            size: `(N_src, N_dst)`; read off the node tensors where None.
+            **kwargs: everything the methods ask for by name.
+
+        Raises:
+            GraphTypeError: if a method asks for something that was not given.
+        """
+        for hook in self._hooked("propagate_pre"):
+            result = hook(self, (edge_index, size, kwargs))
+            if result is not None:
+                edge_index, size, kwargs = result
+        if (
+            isinstance(edge_index, Tensor)
+            and edge_index.layout is not torch.strided
+            and not self.explain
+            and type(self).message_and_aggregate is not MessagePassing.message_and_aggregate
+        ):
+            out = self._fused(edge_index, kwargs)
+        else:
+            with engine.scope():
+                out = self._message_passing(edge_index, size, kwargs)
+        for hook in self._hooked("propagate"):
+            result = hook(self, (edge_index, size, kwargs), out)
+            if result is not None:
+                out = result
+        return out
+
+    def _message_passing(self, adjacency: Any, size: Any, kwargs: dict[str, Any]) -> Tensor:
+        cls = type(self)
+        given = _Given(self, adjacency, size, kwargs)
+        inputs = self._arguments(cls.message, 1, given)
+        inputs = self._before("message", inputs)
+        out = self.message(**inputs)
+        out = self._after("message", inputs, out)
+        if self.explain:
+            out = self.explain_message(engine.materialise(out), given.dim_size)
+        inputs = self._arguments(cls.aggregate, 2, given)
+        inputs = self._before("aggregate", inputs)
+        reduced = self.aggregate(out, **inputs)
+        reduced = self._after("aggregate", inputs, reduced)
+        out = self.update(reduced, **self._arguments(cls.update, 2, given))
+        return _settled(out)
+
+    def _fused(self, adjacency: Tensor, kwargs: dict[str, Any]) -> Tensor:
+        cls = type(self)
+        given = _Given(self, adjacency, None, kwargs)
+        inputs = self._arguments(cls.message_and_aggregate, 2, given)
+        inputs = self._before("message_and_aggregate", inputs)
+        out = self.message_and_aggregate(adjacency, **inputs)
+        out = self._after("message_and_aggregate", inputs, out)
+        return _settled(self.update(out, **self._arguments(cls.update, 2, given)))
+
+    def edge_updater(
+        self, edge_index: Any, size: tuple[int | None, int | None] | None = None, **kwargs: Any
+    ) -> Tensor:
+        """Computes new edge features with `edge_update`, whose arguments are found as those of `message`."""
+        with engine.scope():
+            given = _Given(self, edge_index, size, kwargs)
+            inputs = self._arguments(type(self).edge_update, 1, given)
+            inputs = self._before("edge_update", inputs)
+            out = self.edge_update(**inputs)
+            return _settled(self._after("edge_update", inputs, out))
+
+    def _arguments(self, method: Callable[..., Any], skip: int, given: _Given) -> dict[str, Any]:
+        named, open_ended = _parameters(method, skip)
+        found = {}
+        for name, default in named.items():
+            value = given.find(name)
+            if value is _REQUIRED:
+                if default is _REQUIRED:
+                    raise GraphTypeError(
+                        f"{type(self).__name__}.{method.__name__} asks for {name!r}, which propagate was not given; "
+                        f"do this instead: self.propagate(edge_index, {given.base(name)}=...); "
+                        f"given were {', '.join(given.kwargs) or 'no arguments'}"
+                    )
+                value = default
+            found[name] = value
+        if open_ended:
+            found.update({k: v for k, v in given.kwargs.items() if k not in found})
+        return found
+
+    # -- explanations ---------------------------------------------------------------------------------
+
+    @property
+    def explain(self) -> bool:
+        """True while an explainer weighs the messages by a mask over the edges."""
+        return bool(self._explain)
+
+    @explain.setter
+    def explain(self, explain: bool | None) -> None:
+        self._explain = explain
+
+    def explain_message(self, inputs: Tensor, dim_size: int | None) -> Tensor:
+        """Multiplies each message by its edge's mask (through a sigmoid where the explainer asks for it)."""
+        mask = self._edge_mask
+        if mask is None:
+            raise GraphValueError("expected an edge mask while explain is set, got none; set it with an explainer first")
+        if self._apply_sigmoid:
+            mask = mask.sigmoid()
+        axis = self.node_dim % inputs.dim()
+        if inputs.shape[axis] != mask.shape[0]:  # the layer added self-loops after the mask was made
+            assert self._loop_mask is not None
+            mask = mask[self._loop_mask]
+            loops = mask.new_ones(inputs.shape[axis] - mask.shape[0])
+            mask = torch.cat([mask, loops])
+        shape = [1] * inputs.dim()
+        shape[axis] = -1
+        return inputs * mask.view(shape)
+
+    # -- hooks -------------------------------------------------------------------------------------------
+
+    def _hooked(self, name: str) -> list[Callable[..., Any]]:
+        hooks = self._hooks.get(name)
+        return list(hooks.values()) if hooks else []
+
+    def _before(self, name: str, inputs: dict[str, Any]) -> dict[str, Any]:
+        for hook in self._hooked(name + "_pre"):
+            result = hook(self, (inputs,))
+            if result is not None:
+                inputs = result[0] if isinstance(result, tuple) else result
+        return inputs
+
+    def _after(self, name: str, inputs: dict[str, Any], out: Any) -> Any:
+        for hook in self._hooked(name):
+            result = hook(self, (inputs,), out)
+            if result is not None:
+                out = result
+        return out
+
+    def _register(self, name: str, hook: Callable[..., Any]) -> RemovableHandle:
+        hooks = self._hooks.setdefault(name, OrderedDict())
+        handle = RemovableHandle(hooks)
+        hooks[handle.id] = hook
+        return handle
+
+    def register_propagate_forward_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Calls `hook(module, (edge_index, size, kwargs))` before `propagate`; may return a replacement."""
+        return self._register("propagate_pre", hook)
+
+    def register_propagate_forward_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Calls `hook(module, inputs, out)` after `propagate`; may return another output."""
+        return self._register("propagate", hook)
+
+    def register_message_forward_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Calls `hook(module, (kwargs,))` before `message`."""
+        return self._register("message_pre", hook)
+
+    def register_message_forward_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Calls `hook(module, (kwargs,), out)` after `message`."""
+        return self._register("message", hook)
+
+    def register_aggregate_forward_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Calls `hook(module, (kwargs,))` before `aggregate`."""
+        return self._register("aggregate_pre", hook)
+
+    def register_aggregate_forward_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Calls `hook(module, (kwargs,), out)` after `aggregate`."""
+        return self._register("aggregate", hook)
+
+    def register_message_and_aggregate_forward_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Calls `hook(module, (kwargs,))` before `message_and_aggregate`."""
+        return self._register("message_and_aggregate_pre", hook)
+
+    def register_message_and_aggregate_forward_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Calls `hook(module, (kwargs,), out)` after `message_and_aggregate`."""
+        return self._register("message_and_aggregate", hook)
+
+    def register_edge_update_forward_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Calls `hook(module, (kwargs,))` before `edge_update`."""
+        return self._register("edge_update_pre", hook)
+
+    def register_edge_update_forward_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Calls `hook(module, (kwargs,), out)` after `edge_update`."""
+        return self._register("edge_update", hook)
+
+    def __repr__(self) -> str:
+        if hasattr(self, "in_channels") and hasattr(self, "out_channels"):
+            return f"{type(self).__name__}({self.in_channels}, {self.out_channels})"
+        return f"{type(self).__name__}()"
+
+
+def _settled(out: Any) -> Any:
+    """Real tensors in place of lazy ones, also inside a tuple."""
+    if isinstance(out, tuple):
+        return tuple(engine.materialise(o) for o in out)
+    return engine.materialise(out)
+
+
+class _Given:
+    """What `propagate` was given, and how each argument of a method is found in it."""
+
+    __slots__ = ("adjacency", "edges", "kwargs", "layer", "size")
+
+    def __init__(self, layer: MessagePassing, adjacency: Any, size: Any, kwargs: dict[str, Any]) -> None:
+        self.layer = layer
+        self.adjacency = adjacency
+        self.kwargs = kwargs
+        forward = layer.flow == "source_to_target"
+        sizes: list[int | None] = [None, None] if size is None else list(size)
+        for name, value in kwargs.items():
+            if isinstance(value, (tuple, list)) and len(value) == 2 and name not in SPECIAL:
+                for side in (0, 1):
+                    self._fit(sizes, side, value[side], name)
+        wanted = {n for m in (type(layer).message, type(layer).edge_update) for n in _parameters(m, 1)[0]}
+        for name in wanted:
+            if name[-2:] in ("_i", "_j") and name not in SPECIAL:
+                value = kwargs.get(name[:-2])
+                if isinstance(value, Tensor):
+                    for side in (0, 1):
+                        if sizes[side] is None or (side == (1 if (name[-1] == "i") == forward else 0)):
+                            self._fit(sizes, side, value, name[:-2])
+        edges = Edges.of(adjacency, _only(sizes))
+        self.edges = edges if forward else edges.reverse()
+        self.size = self.edges.size if forward else self.edges.size[::-1]
+
+    def _fit(self, sizes: list[int | None], side: int, value: Any, name: str) -> None:
+        """Reads the number of nodes of one side off a node tensor."""
+        if not isinstance(value, Tensor) or value.dim() == 0:
+            return
+        axis = self.axis(value)
+        if axis is None:
+            return
+        rows = value.shape[axis]
+        if sizes[side] is None:
+            sizes[side] = rows
+        elif sizes[side] != rows:
+            which = "source" if side == 0 else "destination"
+            raise GraphValueError(
+                f"expected {sizes[side]} rows of {name!r} for the {which} nodes, got {rows} (shape {list(value.shape)}); "
+                f"every node tensor needs one row per node; for a bipartite graph pass {name}=(x_src, x_dst)"
+            )
+
+    def axis(self, value: Tensor) -> int | None:
+        """The node axis of a tensor; None where it has too few dims."""
+        axis = self.layer.node_dim
+        axis = axis + value.dim() if axis < 0 else axis
+        return axis if 0 <= axis < value.dim() else None
+
+    @property
+    def dim_size(self) -> int:
+        return self.edges.num_dst
+
+    @staticmethod
+    def base(name: str) -> str:
+        return name[:-2] if name[-2:] in ("_i", "_j") else name
+
+    def find(self, name: str) -> Any:
+        """The value of an argument called `name`; `inspect.Parameter.empty` if there is none."""
+        if name in self.kwargs and name not in ("index", "ptr", "dim_size"):
+            return self.kwargs[name]
+        if name in SPECIAL:
+            return self.special(name)
+        if name[-2:] in ("_i", "_j"):
+            value = self.kwargs.get(name[:-2], _REQUIRED)
+            if value is not _REQUIRED:
+                return self.lifted(value, name[-1] == "i", name[:-2])
+        return _REQUIRED
+
+    def special(self, name: str) -> Any:
+        edges = self.edges
+        if name == "index" or name == "edge_index_i":
+            return remember_grouping(edges) if not engine.computes_now() else edges.dst_index
+        if name == "edge_index_j":
+            return edges.src_index
+        if name == "edge_index":
+            return self.adjacency if isinstance(self.adjacency, Tensor) else self.edges.edge_index
+        if name == "adj_t":
+            return self.adjacency
+        if name == "size":
+            return list(self.size)
+        if name in ("size_i", "dim_size"):
+            return edges.num_dst
+        if name == "size_j":
+            return edges.num_src
+        return None  # ptr: edges need not be sorted, so there is none to hand out
+
+    def lifted(self, value: Any, target: bool, name: str) -> Any:
+        """A node tensor as seen from the edges."""
+        if isinstance(value, (tuple, list)):
+            forward = self.layer.flow == "source_to_target"
+            value = value[1 if target == forward else 0]
+        if not isinstance(value, Tensor):
+            return value
+        axis = self.axis(value)
+        if axis == 0:
+            return self.edges.dst(value) if target else self.edges.src(value)
+        if axis is None:
+            raise GraphValueError(
+                f"expected {name!r} to have a node axis at {self.layer.node_dim}, got shape {list(value.shape)}; "
+                "add a feature axis with x.unsqueeze(-1), or build the layer with node_dim=0"
+            )
+        return value.index_select(axis, self.edges.dst_index if target else self.edges.src_index)
+
+
+def _only(sizes: list[int | None]) -> tuple[int | None, int | None] | None:
+    """One set of nodes where only one side is known."""
+    first, second = sizes
+    if first is None and second is None:
+        return None
+    return (first, second)

@@ -1,0 +1,417 @@
+"""Training a node classifier on one graph: a loop with early stopping, and recipes that are known to work."""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from grapevine.data import Data
+from grapevine.errors import GraphKeyError, GraphValueError
+from grapevine.nn import GAT, GCN, GIN, PNA, EdgeCNN, GraphSAGE
+from grapevine.utils import degree
+
+MODELS: dict[str, type[nn.Module]] = {
+    "gcn": GCN,
+    "sage": GraphSAGE,
+    "gat": GAT,
+    "gin": GIN,
+    "pna": PNA,
+    "edgecnn": EdgeCNN,
+}
+PARTS = ("train", "val", "test")
+OnEpoch = Callable[[int, Mapping[str, float]], None]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A model's name and the hyper-parameters to train it with.
+
+    Args:
+        model: a key of `MODELS`.
+        hidden_channels: width of the hidden layers (of all heads together).
+        num_layers: rounds of message passing.
+        dropout: probability of dropping a hidden feature (GAT: also an attention weight).
+        input_dropout: probability of dropping an input feature.
+        lr: learning rate of Adam.
+        weight_decay: L2 penalty on all weights.
+        epochs: the longest training.
+        patience: epochs without a better validation result after which training stops.
+        options: further arguments of the model, such as `{"heads": 8}`.
+    """
+
+    model: str = "gcn"
+    hidden_channels: int = 16
+    num_layers: int = 2
+    dropout: float = 0.5
+    input_dropout: float = 0.5
+    lr: float = 0.01
+    weight_decay: float = 5e-4
+    epochs: int = 200
+    patience: int = 100
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.model not in MODELS:
+            raise GraphKeyError(f"expected a model of {list(MODELS)}, got {self.model!r}")
+        for name in ("hidden_channels", "num_layers", "epochs", "patience"):
+            if getattr(self, name) < 1:
+                raise GraphValueError(f"expected {name} of at least 1, got {getattr(self, name)}")
+        for name in ("dropout", "input_dropout"):
+            if not 0 <= getattr(self, name) < 1:
+                raise GraphValueError(f"expected {name} in [0, 1), got {getattr(self, name)}")
+        for name in ("lr", "weight_decay"):
+            if getattr(self, name) < 0:
+                raise GraphValueError(f"expected {name} of at least 0, got {getattr(self, name)}")
+        heads = self.options.get("heads", 1)
+        if self.hidden_channels % heads:
+            raise GraphValueError(f"expected hidden_channels divisible by {heads} heads, got {self.hidden_channels}")
+
+
+#: Hyper-parameters per model: those of the papers for GCN (arXiv:1609.02907) and GAT (arXiv:1710.10903).
+RECIPES: dict[str, Recipe] = {
+    "gcn": Recipe("gcn"),
+    "sage": Recipe("sage"),
+    "gat": Recipe("gat", hidden_channels=64, dropout=0.6, input_dropout=0.6, lr=0.005, epochs=500, options={"heads": 8}),
+    "gin": Recipe("gin", hidden_channels=32),
+    "pna": Recipe(
+        "pna",
+        hidden_channels=16,
+        options={
+            "aggregators": ["mean", "min", "max", "std"],
+            "scalers": ["identity", "amplification", "attenuation"],
+        },
+    ),
+    "edgecnn": Recipe("edgecnn", hidden_channels=32),
+}
+
+
+def recipe(model: str, **changes: Any) -> Recipe:
+    """Returns the recipe of a model with some hyper-parameters changed.
+
+    Args:
+        model: a key of `RECIPES`.
+        **changes: fields of `Recipe`; None keeps the recipe's own value.
+
+    Raises:
+        GraphKeyError: for an unknown model.
+        GraphValueError: for a value out of range.
+
+    Example:
+        >>> recipe("gcn", hidden_channels=32).hidden_channels
+        32
+    """
+    if model not in RECIPES:
+        raise GraphKeyError(f"expected a model of {list(RECIPES)}, got {model!r}")
+    return replace(RECIPES[model], **{key: value for key, value in changes.items() if value is not None})
+
+
+def build(recipe: Recipe, in_channels: int, out_channels: int, edge_index: Tensor | None = None) -> nn.Module:
+    """Builds the model of a recipe with fresh weights from torch's generator.
+
+    Args:
+        recipe: what to build.
+        in_channels: features per node.
+        out_channels: classes.
+        edge_index: `(2, E)` the graph that it is trained on; PNA scales by its degrees.
+
+    Example:
+        >>> build(recipe("gcn"), in_channels=34, out_channels=4)
+        GCN(34, 4, num_layers=2)
+    """
+    options = dict(recipe.options)
+    if recipe.model == "pna":
+        degrees = torch.ones(1, dtype=torch.long) if edge_index is None else degree(edge_index[1], dtype=torch.long)
+        options["deg"] = torch.bincount(degrees)
+    return MODELS[recipe.model](
+        in_channels, recipe.hidden_channels, recipe.num_layers, out_channels, dropout=recipe.dropout, **options
+    )
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """What a training gave.
+
+    Attributes:
+        model: the model, with the weights of its best epoch.
+        history: per epoch `loss`, and `train`, `val`, `test` accuracies and `val_loss` where there are such nodes.
+        best_epoch: the epoch (from 1) whose weights were kept.
+        accuracy: the accuracies of that epoch by part, in [0, 1].
+        seconds: how long the training took.
+        seed: the seed it started from, if one was given.
+    """
+
+    model: nn.Module
+    history: dict[str, list[float]]
+    best_epoch: int
+    accuracy: dict[str, float]
+    seconds: float
+    seed: int | None = None
+
+
+def fit(
+    model: nn.Module,
+    data: Data,
+    *,
+    epochs: int = 200,
+    patience: int = 100,
+    lr: float = 0.01,
+    weight_decay: float = 5e-4,
+    input_dropout: float = 0.0,
+    seed: int | None = None,
+    on_epoch: OnEpoch | None = None,
+) -> FitResult:
+    """Trains a node classifier on all nodes of one graph at once, with Adam and cross entropy.
+
+    After every epoch the model is evaluated. The weights of the epoch with the highest validation accuracy (of
+    those, the lowest validation loss) are kept; where no better accuracy and no lower loss came for `patience`
+    epochs, training stops. Without validation nodes all epochs are run and the last weights kept.
+
+    Args:
+        model: called as `model(x, edge_index)`, or `model(x, edge_index, edge_weight=...)` where the graph has
+            weights and `model.supports_edge_weight` says so; returns logits `(N, classes)`.
+        data: a graph with `x`, `edge_index`, `y` `(N,)` (-1 where unknown) and a boolean `train_mask` `(N,)`;
+            `val_mask` and `test_mask` where there are such nodes.
+        epochs: the longest training.
+        patience: see above.
+        lr: learning rate.
+        weight_decay: L2 penalty on all weights.
+        input_dropout: probability of dropping an input feature.
+        seed: for dropout; the global generator is used as it is where None.
+        on_epoch: called as `on_epoch(epoch, values)` with the epoch (from 1) and the newest history entries.
+
+    Returns:
+        The best weights in the model, the history and the accuracies.
+
+    Raises:
+        GraphValueError: if the graph lacks labels or training nodes.
+
+    Example:
+        >>> from grapevine.datasets import KarateClub
+        >>> data = KarateClub()[0]
+        >>> result = fit(build(recipe("gcn"), 34, 4), data, epochs=2, seed=0)
+        >>> len(result.history["loss"]), sorted(result.accuracy)
+        (2, ['test', 'train'])
+    """
+    masks = _masks(data)
+    if seed is not None:
+        torch.manual_seed(seed)
+    optimizer = torch.optim.Adam(model.parameters(), lr=lr, weight_decay=weight_decay)
+    history: dict[str, list[float]] = {}
+    best_epoch, best_score, lowest_loss, waited = 0, (-1.0, 0.0), float("inf"), 0
+    best_state: dict[str, Tensor] = {}
+    start = time.perf_counter()
+    for epoch in range(1, epochs + 1):
+        model.train()
+        optimizer.zero_grad()
+        logits = forward(model, data, input_dropout)
+        loss = F.cross_entropy(logits[masks["train"]], data.y[masks["train"]])
+        loss.backward()
+        optimizer.step()
+
+        values = {"loss": loss.item(), **_evaluate(model, data, masks)}
+        for key, value in values.items():
+            history.setdefault(key, []).append(value)
+        if on_epoch is not None:
+            on_epoch(epoch, values)
+
+        if "val" in masks:
+            score = (values["val"], -values["val_loss"])
+            waited = 0 if score[0] > best_score[0] or values["val_loss"] < lowest_loss else waited + 1
+            lowest_loss = min(lowest_loss, values["val_loss"])
+            if score > best_score:
+                best_epoch, best_score, best_state = epoch, score, copy.deepcopy(model.state_dict())
+            if waited == patience:
+                break
+    if best_state:
+        model.load_state_dict(best_state)
+    else:
+        best_epoch = epochs
+    model.eval()
+    accuracy = {part: history[part][best_epoch - 1] for part in PARTS if part in history}
+    return FitResult(model, history, best_epoch, accuracy, time.perf_counter() - start, seed)
+
+
+def train(data: Data, recipe: Recipe, seeds: int = 1, on_epoch: Callable[[int, int, Mapping[str, float]], None] | None = None) -> list[FitResult]:
+    """Trains a recipe's model from several seeds.
+
+    Args:
+        data: as for `fit`; where it has no `train_mask`, every seed draws its own split (see `random_split`).
+        recipe: model and hyper-parameters.
+        seeds: how many times to train: with the seeds 0, 1, ...
+        on_epoch: called as `on_epoch(seed, epoch, values)`.
+
+    Returns:
+        One result per seed.
+
+    Example:
+        >>> from grapevine.datasets import KarateClub
+        >>> results = train(KarateClub()[0], recipe("sage", epochs=5), seeds=2)
+        >>> [r.seed for r in results]
+        [0, 1]
+    """
+    if seeds < 1:
+        raise GraphValueError(f"expected at least 1 seed, got {seeds}")
+    check_labelled(data)
+    results = []
+    for seed in range(seeds):
+        torch.manual_seed(seed)
+        graph = data if "train_mask" in data else random_split(data, seed)
+        model = build(recipe, data.num_features, num_classes(data), data.edge_index).to(data.y.device)
+        results.append(
+            fit(
+                model,
+                graph,
+                epochs=recipe.epochs,
+                patience=recipe.patience,
+                lr=recipe.lr,
+                weight_decay=recipe.weight_decay,
+                input_dropout=recipe.input_dropout,
+                seed=seed,
+                on_epoch=None if on_epoch is None else lambda e, values, seed=seed: on_epoch(seed, e, values),
+            )
+        )
+    return results
+
+
+def random_split(data: Data, seed: int = 0, val: float = 0.2, test: float = 0.2) -> Data:
+    """Returns a copy of a graph whose labelled nodes are split at random, the same shares in every class.
+
+    Args:
+        data: a graph with `y` `(N,)`, -1 where unknown.
+        seed: of the draw.
+        val: share of validation nodes.
+        test: share of test nodes; the rest is for training.
+
+    Example:
+        >>> data = random_split(Data(y=torch.tensor([0, 0, 0, 0, 0, 1, 1, 1, 1, 1, -1]), num_nodes=11))
+        >>> [int(data[mask].sum()) for mask in ("train_mask", "val_mask", "test_mask")]
+        [6, 2, 2]
+    """
+    check_labelled(data)
+    generator = torch.Generator().manual_seed(seed)
+    parts = torch.full((data.y.numel(),), -1)
+    for label in range(num_classes(data)):
+        nodes = (data.y == label).nonzero().view(-1).cpu()
+        nodes = nodes[torch.randperm(nodes.numel(), generator=generator)]
+        num_val, num_test = round(val * nodes.numel()), round(test * nodes.numel())
+        parts[nodes] = 0
+        parts[nodes[:num_val]] = 1
+        parts[nodes[num_val : num_val + num_test]] = 2
+    data = copy.copy(data)
+    for number, part in enumerate(PARTS):
+        data[f"{part}_mask"] = (parts == number).to(data.y.device)
+    return data
+
+
+def forward(model: nn.Module, data: Data, input_dropout: float = 0.0) -> Tensor:
+    """Calls a model on a graph, with edge weights where there are some and the model takes them."""
+    x = F.dropout(data.x, input_dropout, training=model.training)
+    if "edge_weight" in data and getattr(model, "supports_edge_weight", False):
+        return model(x, data.edge_index, edge_weight=data.edge_weight)
+    return model(x, data.edge_index)
+
+
+@torch.no_grad()
+def embed(model: nn.Module, data: Data) -> Tensor:
+    """Returns the node embeddings that enter a model's last layer, `(N, hidden)` (its input for a single layer).
+
+    Args:
+        model: a basic model, such as `grapevine.nn.GCN`: its layers are `model.convs`.
+        data: the graph.
+    """
+    seen: list[Tensor] = []
+    hook = model.get_submodule("convs")[-1].register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    try:
+        forward(model.eval(), data)
+    finally:
+        hook.remove()
+    return seen[0]
+
+
+def save_model(model: nn.Module, recipe: Recipe, path: str | os.PathLike[str], **about: Any) -> None:
+    """Writes a model's weights, and how to build it, to one safetensors file.
+
+    Args:
+        model: built from `recipe`.
+        recipe: its recipe.
+        path: the file.
+        **about: more to keep in the header, as JSON.
+    """
+    tensors = {key: value.detach().cpu().contiguous().clone() for key, value in model.state_dict().items()}
+    built = {"in_channels": model.in_channels, "out_channels": model.out_channels, "recipe": asdict(recipe)}
+    save_file(tensors, os.fspath(path), metadata={"grapevine": json.dumps({**built, **about})})
+
+
+def load_model(path: str | os.PathLike[str]) -> nn.Module:
+    """Reads a model that `save_model` wrote, in evaluation mode.
+
+    Raises:
+        GraphValueError: if the file holds something else.
+    """
+    with safe_open(os.fspath(path), framework="pt") as file:
+        header = (file.metadata() or {}).get("grapevine")
+        state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    if header is None:
+        raise GraphValueError(f"expected a model saved by save_model, got other tensors in {os.fspath(path)!r}")
+    built = json.loads(header)
+    model = build(Recipe(**built["recipe"]), built["in_channels"], built["out_channels"])
+    model.load_state_dict(state)
+    return model.eval()
+
+
+def num_classes(data: Data) -> int:
+    """Returns the number of classes of a graph's labels."""
+    return int(data.y.max()) + 1
+
+
+def check_labelled(data: Data) -> None:
+    """Raises a GraphValueError unless a graph has features, edges and one class label per node."""
+    for name in ("x", "edge_index", "y"):
+        if name not in data:
+            raise GraphValueError(f"expected a graph with {name!r}, got {data}; set data.{name}")
+    y = data.y
+    if y.dim() != 1 or y.numel() != data.x.size(0) or y.is_floating_point():
+        raise GraphValueError(
+            f"expected one integer class per node, y of shape [{data.x.size(0)}], got {y.dtype} of shape {list(y.shape)}"
+        )
+    if y.numel() == 0 or int(y.max()) < 0:
+        raise GraphValueError("expected at least one node with a label, got none")
+
+
+def _masks(data: Data) -> dict[str, Tensor]:
+    """The nodes of each part; without a `test_mask` all other labelled nodes are for testing."""
+    check_labelled(data)
+    masks = {part: data[f"{part}_mask"] for part in PARTS if f"{part}_mask" in data}
+    for part, mask in masks.items():
+        if mask.dtype is not torch.bool or mask.shape != data.y.shape:
+            raise GraphValueError(
+                f"expected {part}_mask to be boolean of shape {list(data.y.shape)}, got {mask.dtype} of shape "
+                f"{list(mask.shape)}; take one column of several splits: data.{part}_mask[:, 0]"
+            )
+    labelled = data.y >= 0
+    if "train" not in masks or not bool((masks["train"] & labelled).any()):
+        raise GraphValueError("expected training nodes, got none; set data.train_mask or call random_split(data)")
+    if "test" not in masks:
+        masks["test"] = ~torch.stack(list(masks.values())).any(0)
+    return {part: mask & labelled for part, mask in masks.items() if bool((mask & labelled).any())}
+
+
+@torch.no_grad()
+def _evaluate(model: nn.Module, data: Data, masks: Mapping[str, Tensor]) -> dict[str, float]:
+    logits = forward(model.eval(), data)
+    right = logits.argmax(dim=-1) == data.y
+    values = {part: right[mask].float().mean().item() for part, mask in masks.items()}
+    if "val" in masks:
+        values["val_loss"] = F.cross_entropy(logits[masks["val"]], data.y[masks["val"]]).item()
+    return values

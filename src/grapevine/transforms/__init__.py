@@ -1,0 +1,102 @@
+"""Functions from graphs to graphs: prepare features, change structure, split, encode, augment."""
+
+from grapevine.transforms.adjacency import GCNNorm, ToDense, ToSparseTensor
+from grapevine.transforms.base import BaseTransform, Compose, ComposeFilters, ToDevice
+from grapevine.transforms.encoding import SIGN, AddLaplacianEigenvectorPE, AddRandomWalkPE, LaplacianLambdaMax
+from grapevine.transforms.features import (
+    Constant,
+    FeaturePropagation,
+    LocalDegreeProfile,
+    NormalizeFeatures,
+    OneHotDegree,
+    SVDFeatureReduction,
+)
+from grapevine.transforms.link_split import RandomLinkSplit
+from grapevine.transforms.loops import AddRemainingSelfLoops, AddSelfLoops, RemoveSelfLoops
+from grapevine.transforms.masks import IndexToMask, MaskToIndex, RemoveTrainingClasses
+from grapevine.transforms.metapaths import AddMetaPaths, AddRandomMetaPaths
+from grapevine.transforms.node_split import RandomNodeSplit
+from grapevine.transforms.points import (
+    Center,
+    FaceToEdge,
+    FixedPoints,
+    LinearTransformation,
+    NormalizeRotation,
+    NormalizeScale,
+    RandomFlip,
+    RandomJitter,
+    RandomRotate,
+    RandomScale,
+    RandomShear,
+)
+from grapevine.transforms.relative import (
+    Cartesian,
+    Distance,
+    LocalCartesian,
+    Polar,
+    Spherical,
+    TargetIndegree,
+)
+from grapevine.transforms.structure import (
+    LargestConnectedComponents,
+    LineGraph,
+    RemoveDuplicatedEdges,
+    RemoveIsolatedNodes,
+    ToUndirected,
+    TwoHop,
+    VirtualNode,
+)
+
+__all__ = [
+    "SIGN",
+    "AddLaplacianEigenvectorPE",
+    "AddMetaPaths",
+    "AddRandomMetaPaths",
+    "AddRandomWalkPE",
+    "AddRemainingSelfLoops",
+    "AddSelfLoops",
+    "BaseTransform",
+    "Cartesian",
+    "Center",
+    "Compose",
+    "ComposeFilters",
+    "Constant",
+    "Distance",
+    "FaceToEdge",
+    "FeaturePropagation",
+    "FixedPoints",
+    "GCNNorm",
+    "IndexToMask",
+    "LaplacianLambdaMax",
+    "LargestConnectedComponents",
+    "LineGraph",
+    "LinearTransformation",
+    "LocalCartesian",
+    "LocalDegreeProfile",
+    "MaskToIndex",
+    "NormalizeFeatures",
+    "NormalizeRotation",
+    "NormalizeScale",
+    "OneHotDegree",
+    "Polar",
+    "RandomFlip",
+    "RandomJitter",
+    "RandomLinkSplit",
+    "RandomNodeSplit",
+    "RandomRotate",
+    "RandomScale",
+    "RandomShear",
+    "RemoveDuplicatedEdges",
+    "RemoveIsolatedNodes",
+    "RemoveSelfLoops",
+    "RemoveTrainingClasses",
+    "SVDFeatureReduction",
+    "Spherical",
+    "TargetIndegree",
+    "ToDense",
+    "ToDevice",
+    "ToSparseTensor",
+    "ToUndirected",
+    "TwoHop",
+    "VirtualNode",
+]

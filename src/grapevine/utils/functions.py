@@ -1,0 +1,9 @@
+"""Small functions on tensors."""
+
+from grapevine.utils._scatter import (
+    cumsum,
+)
+
+__all__ = [
+    "cumsum",
+]

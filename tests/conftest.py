@@ -1,0 +1,28 @@
+"""What all tests share: seeds, and the folder of real data sets."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import settings
+
+settings.register_profile("grapevine", derandomize=True, deadline=None, print_blob=True)
+settings.load_profile("grapevine")
+
+
+@pytest.fixture(autouse=True)
+def _seed() -> None:
+    torch.manual_seed(0)
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of data sets: `GRAPEVINE_DATA`, or `../shared/data` next to the checkout; skips where there is none."""
+    default = Path(__file__).resolve().parents[2] / "shared" / "data"
+    folder = Path(os.environ.get("GRAPEVINE_DATA", default))
+    if not folder.is_dir():
+        pytest.skip(f"no data sets at {folder}; set GRAPEVINE_DATA to a folder that holds planetoid/, tud/, ...")
+    return folder
