@@ -1,4 +1,5 @@
-// The gradient of max and min: each output's gradient goes to the messages that attain it, in equal shares.
+// The gradient of max and min: each output's gradient goes in equal shares to the messages that attain it. A message
+// attains it where it equals it, so nothing but the result is kept from the forward pass.
 #pragma once
 
 #include "kernels.h"
@@ -9,61 +10,67 @@ namespace gv {
 namespace GV_ISA {
 namespace {
 
-// Calls give(position, share) for every message that attains output (r, f).
-template <class T, class Give> inline void attained(const ExtremeBackward& p, int64_t r, int64_t f, Give give) {
-  const int64_t at_output = r * p.features + f;
-  const int32_t arg = p.arg[at_output];
-  if (arg == -1) return;
-  const auto grad = widen(static_cast<const T*>(p.grad)[at_output]);
-  if (arg >= 0) return give(int64_t(arg), grad);
-  const auto top = widen(static_cast<const T*>(p.out)[at_output]);
-  const auto ties = [&](int64_t k) {
-    auto v = widen(static_cast<const T*>(p.x)[at(p.x_row, k) * p.features + f]);
-    if (p.w) v *= widen(static_cast<const T*>(p.w)[at(p.edge, k) * p.groups + f / (p.features / p.groups)]);
-    return rounded<T>(v) == top;
-  };
-  int64_t count = 0;
-  for (int64_t k = -2 - arg; k < p.ptr[r + 1]; ++k) count += ties(k);
-  const auto share = grad / wide_t<T>(count);
-  for (int64_t k = -2 - arg; k < p.ptr[r + 1]; ++k)
-    if (ties(k)) give(k, share);
+// Stored messages, grouped by destination: grad_x[e, f] = share[r, f] where x[e, f] attains out[r, f].
+template <class T> void extreme_backward_edges(const ExtremeBackward& p) {
+  T* grad = static_cast<T*>(p.grad_x);
+  for_rows(p.ptr, p.rows, p.features, p.threads, [&](int64_t begin, int64_t end) {
+    for (int64_t r = begin; r < end; ++r) {
+      const T* out = static_cast<const T*>(p.out) + r * p.features;
+      const T* share = static_cast<const T*>(p.share) + r * p.features;
+      for (int64_t k = p.ptr[r]; k < p.ptr[r + 1]; ++k) {
+        const int64_t e = at(p.edge, k) * p.features;
+        const T* x = static_cast<const T*>(p.x) + e;
+        for (int64_t f = 0; f < p.features; ++f)
+          grad[e + f] = widen(x[f]) == widen(out[f]) ? share[f] : narrow<T>(0);
+      }
+    }
+  });
+}
+
+// Node rows, grouped by source r: grad_x[r, f] = sum over its edges of w * share[n, f] where w * x[r, f] attains out[n, f].
+template <class T> void extreme_backward_nodes(const ExtremeBackward& p) {
+  using A = wide_t<T>;
+  const int64_t features = p.features, groups = p.groups ? p.groups : 1, span = features / groups;
+  for_rows(p.ptr, p.rows, 2 * features, p.threads, [&](int64_t begin, int64_t end) {
+    std::vector<A> acc(features), own(features), product(p.grad_w ? features : 0);
+    for (int64_t r = begin; r < end; ++r) {
+      const T* x = static_cast<const T*>(p.x) + r * features;
+      for (int64_t f = 0; f < features; ++f) own[f] = widen(x[f]), acc[f] = 0;
+      for (int64_t k = p.ptr[r]; k < p.ptr[r + 1]; ++k) {
+        const int64_t n = p.other[k] * features, e = at(p.edge, k) * groups;
+        const T* out = static_cast<const T*>(p.out) + n;
+        const T* share = static_cast<const T*>(p.share) + n;
+        if (k + 4 < p.ptr[r + 1]) {
+          const int64_t ahead = p.other[k + 4] * features * int64_t(sizeof(T));
+          for (int64_t c = 0; c < features * int64_t(sizeof(T)); c += 64) {
+            __builtin_prefetch(static_cast<const char*>(p.out) + ahead + c);
+            __builtin_prefetch(static_cast<const char*>(p.share) + ahead + c);
+          }
+        }
+        for (int64_t g = 0; g < groups; ++g) {
+          const A w = p.w ? widen(static_cast<const T*>(p.w)[e + g]) : A(1);
+          const int64_t last = (g + 1) * span;
+          for (int64_t f = g * span; f < last; ++f)
+            acc[f] += rounded<T>(w * own[f]) == widen(out[f]) ? w * widen(share[f]) : A(0);
+          if (!p.grad_w) continue;
+          for (int64_t f = g * span; f < last; ++f)
+            product[f] = rounded<T>(w * own[f]) == widen(out[f]) ? own[f] * widen(share[f]) : A(0);
+          A total = 0;
+          for (int64_t f = g * span; f < last; ++f) total += product[f];
+          static_cast<T*>(p.grad_w)[e + g] = narrow<T>(total);
+        }
+      }
+      T* grad = static_cast<T*>(p.grad_x) + r * features;
+      for (int64_t f = 0; f < features; ++f) grad[f] = narrow<T>(acc[f]);
+    }
+  });
 }
 
 template <class T> void extreme_backward(const ExtremeBackward& p) {
-  using A = wide_t<T>;
   if (p.features == 0) return;
-  A* gx = static_cast<A*>(p.grad_x);
-  A* gw = static_cast<A*>(p.grad_w);
-  const T* x = static_cast<const T*>(p.x);
-  const T* w = static_cast<const T*>(p.w);
-  const int64_t per_group = p.groups ? p.features / p.groups : 0;
-  const int64_t edges = p.ptr[p.rows];
-  advise_huge(gx, p.x_rows * p.features * int64_t(sizeof(A)));
-  const int64_t slab = 1 << 16;
-  for_each((p.x_rows * p.features + slab - 1) / slab, slab, p.threads, [&](int64_t i) {
-    std::fill(gx + i * slab, gx + std::min((i + 1) * slab, p.x_rows * p.features), A(0));
-  });
-  if (gw) std::fill_n(gw, edges * p.groups, A(0));
-  const auto scale = [&](int64_t k, int64_t f) { return w ? widen(w[at(p.edge, k) * p.groups + f / per_group]) : A(1); };
-  if (p.x_on_edge || gw) {  // an edge belongs to one row: rows in parallel
-    for_rows(p.ptr, p.rows, p.features, p.threads, [&](int64_t begin, int64_t end) {
-      for (int64_t r = begin; r < end; ++r)
-        for (int64_t f = 0; f < p.features; ++f)
-          attained<T>(p, r, f, [&](int64_t k, A share) {
-            if (gw) gw[at(p.edge, k) * p.groups + f / per_group] += share * widen(x[at(p.x_row, k) * p.features + f]);
-            if (p.x_on_edge) gx[at(p.x_row, k) * p.features + f] += share * scale(k, f);
-          });
-    });
-  }
-  if (p.x_on_edge) return;
-  // A source may win at many destinations: features in parallel, a cache line each, destinations in order.
-  constexpr int64_t width = 16;
-  for_each((p.features + width - 1) / width, p.rows * width, p.threads, [&](int64_t t) {
-    const int64_t end = std::min((t + 1) * width, p.features);
-    for (int64_t r = 0; r < p.rows; ++r)
-      for (int64_t f = t * width; f < end; ++f)
-        attained<T>(p, r, f, [&](int64_t k, A share) { gx[at(p.x_row, k) * p.features + f] += share * scale(k, f); });
-  });
+  const int64_t count = p.x_on_edge ? int64_t(p.ptr[p.rows]) : p.rows;
+  advise_huge(p.grad_x, count * p.features * int64_t(sizeof(T)));
+  if (p.x_on_edge) extreme_backward_edges<T>(p); else extreme_backward_nodes<T>(p);
 }
 
 }  // namespace

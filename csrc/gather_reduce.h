@@ -33,6 +33,7 @@ inline void message(const GatherReduce& p, int64_t k, int64_t f, wide_t<T>* m) {
     } else if constexpr (W == kElementwise) {
       for (int j = 0; j < B; ++j) m[j] = widen(w[f + j]) * widen(x[j]);
     } else {
+#pragma GCC unroll 8
       for (int g = 0; g < B / D; ++g) {
         const auto scale = widen(w[f / D + g]);
         for (int d = 0; d < D; ++d) m[g * D + d] = scale * widen(x[g * D + d]);
@@ -43,8 +44,7 @@ inline void message(const GatherReduce& p, int64_t k, int64_t f, wide_t<T>* m) {
 
 template <class T> struct Partial {  // a tile's state over some positions
   wide_t<T>* value;
-  int32_t* arg;
-  int32_t* tie;
+  int32_t* ties;
 };
 
 template <class T, int B, int W, int D, int R>
@@ -59,9 +59,9 @@ void tile(const GatherReduce& p, int64_t first, int64_t last, int64_t f, Partial
     }
     for (int j = 0; j < B; ++j) to.value[j] = acc[j];
   } else {
-    int32_t arg[B], tie[B];
+    int32_t ties[B];
     message<T, B, W, D>(p, first, f, m);
-    for (int j = 0; j < B; ++j) acc[j] = rounded<T>(m[j]), arg[j] = int32_t(first), tie[j] = 0;
+    for (int j = 0; j < B; ++j) acc[j] = rounded<T>(m[j]), ties[j] = 1;
     for (int64_t k = first + 1; k < last; ++k) {
       prefetch<T, B>(p, k, last, f);
       message<T, B, W, D>(p, k, f, m);
@@ -69,12 +69,11 @@ void tile(const GatherReduce& p, int64_t first, int64_t last, int64_t f, Partial
         const auto v = rounded<T>(m[j]);
         // A nan wins, and stays.
         const bool beats = (R == kMax ? !(v <= acc[j]) : !(v >= acc[j])) && acc[j] == acc[j];
-        tie[j] = beats ? 0 : (v == acc[j] ? 1 : tie[j]);
-        arg[j] = beats ? int32_t(k) : arg[j];
+        ties[j] = beats ? 1 : ties[j] + int32_t(v == acc[j]);
         acc[j] = beats ? v : acc[j];
       }
     }
-    for (int j = 0; j < B; ++j) to.value[j] = acc[j], to.arg[j] = arg[j], to.tie[j] = tie[j];
+    for (int j = 0; j < B; ++j) to.value[j] = acc[j], to.ties[j] = ties[j];
   }
 }
 
@@ -83,7 +82,7 @@ template <class T, int W, int D, int R>
 void positions(const GatherReduce& p, int64_t first, int64_t last, Partial<T> to) {
   // A tile must not reach into the next group where one weight serves the whole tile.
   const int64_t span = W == kOnePerTile ? p.features / p.groups : p.features;
-  const auto part = [&](int64_t f) { return Partial<T>{to.value + f, to.arg + f, to.tie + f}; };
+  const auto part = [&](int64_t f) { return Partial<T>{to.value + f, to.ties + f}; };
   for (int64_t base = 0; base < p.features; base += span) {
     int64_t f = base;
     const int64_t end = base + span;
@@ -109,11 +108,8 @@ inline void finish(const GatherReduce& p, int64_t row, int64_t count, Partial<T>
     const wide_t<T> scale = p.reduce == kMean ? wide_t<T>(1) / wide_t<T>(std::max<int64_t>(count, 1)) : wide_t<T>(1);
     for (int64_t f = 0; f < p.features; ++f) out[f] = narrow<T>(from.value[f] * scale);
   } else {
-    int32_t* arg = p.arg + row * p.features;
-    for (int64_t f = 0; f < p.features; ++f) {
-      out[f] = narrow<T>(from.value[f]);
-      arg[f] = from.tie[f] ? -2 - from.arg[f] : from.arg[f];
-    }
+    int32_t* ties = p.ties + row * p.features;
+    for (int64_t f = 0; f < p.features; ++f) out[f] = narrow<T>(from.value[f]), ties[f] = from.ties[f];
   }
 }
 
@@ -124,8 +120,7 @@ template <class T, int R> inline void merge(Partial<T> into, Partial<T> next, in
     } else {
       const auto a = into.value[f], b = next.value[f];
       const bool beats = (R == kMax ? !(b <= a) : !(b >= a)) && a == a;
-      into.tie[f] = beats ? next.tie[f] : (a == b ? 1 : into.tie[f]);
-      into.arg[f] = beats ? next.arg[f] : into.arg[f];
+      into.ties[f] = beats ? next.ties[f] : into.ties[f] + (a == b ? next.ties[f] : 0);
       into.value[f] = beats ? b : a;
     }
   }
@@ -133,13 +128,10 @@ template <class T, int R> inline void merge(Partial<T> into, Partial<T> next, in
 
 template <class T> struct Scratch {  // room for `count` partial rows
   std::vector<wide_t<T>> value;
-  std::vector<int32_t> marks;
+  std::vector<int32_t> ties;
   int64_t features;
-  Scratch(int64_t count, int64_t f, bool extremes) : value(count * f), marks(extremes ? 2 * count * f : 0), features(f) {}
-  Partial<T> operator[](int64_t i) {
-    int32_t* m = marks.empty() ? nullptr : marks.data() + 2 * i * features;
-    return {value.data() + i * features, m, m ? m + features : nullptr};
-  }
+  Scratch(int64_t count, int64_t f, bool extremes) : value(count * f), ties(extremes ? count * f : 0), features(f) {}
+  Partial<T> operator[](int64_t i) { return {value.data() + i * features, ties.empty() ? nullptr : ties.data() + i * features}; }
 };
 
 template <class T, int W, int D, int R> void reduce_rows(const GatherReduce& p) {
@@ -154,7 +146,7 @@ template <class T, int W, int D, int R> void reduce_rows(const GatherReduce& p) 
       if (first == last) {
         T* out = static_cast<T*>(p.out) + r * p.features;
         for (int64_t f = 0; f < p.features; ++f) out[f] = narrow<T>(0);
-        if (R != kSum) std::fill_n(p.arg + r * p.features, p.features, -1);
+        if (R != kSum) std::fill_n(p.ties + r * p.features, p.features, 0);
         continue;
       }
       positions<T, W, D, R>(p, first, last, scratch[0]);
@@ -184,7 +176,7 @@ template <class T, int R> void by_weights(const GatherReduce& p) {
 
 template <class T> void gather_reduce(const GatherReduce& p) {
   advise_huge(p.out, p.rows * p.features * int64_t(sizeof(T)));
-  if (p.arg) advise_huge(p.arg, p.rows * p.features * 4);
+  if (p.ties) advise_huge(p.ties, p.rows * p.features * 4);
   if (p.features == 0) return;
   if (p.reduce == kMax) return by_weights<T, kMax>(p);
   if (p.reduce == kMin) return by_weights<T, kMin>(p);

@@ -2,6 +2,7 @@
 #include "kernels.h"
 
 #include "edge_dot.h"
+#include "edge_program.h"
 #include "extreme_backward.h"
 #include "gather_reduce.h"
 #include "segment_softmax.h"
@@ -26,6 +27,7 @@ template <class T> struct RunGatherReduce { static void run(const GatherReduce& 
 template <class T> struct RunExtremeBackward { static void run(const ExtremeBackward& p) { extreme_backward<T>(p); } };
 template <class T> struct RunEdgeDot { static void run(const EdgeDot& p) { edge_dot<T>(p); } };
 template <class T> struct RunSegmentSoftmax { static void run(const SegmentSoftmax& p) { segment_softmax<T>(p); } };
+template <class T> struct RunEdgeProgram { static void run(const EdgeProgram& p) { edge_program<T>(p); } };
 
 }  // namespace
 
@@ -36,6 +38,7 @@ const Kernels kernels = {
     by_dtype<RunExtremeBackward, ExtremeBackward>,
     by_dtype<RunEdgeDot, EdgeDot>,
     by_dtype<RunSegmentSoftmax, SegmentSoftmax>,
+    by_dtype<RunEdgeProgram, EdgeProgram>,
 };
 
 }  // namespace GV_ISA

@@ -7,7 +7,7 @@
 namespace gv {
 
 enum Dtype : int { kFloat32 = 0, kFloat64 = 1, kBFloat16 = 2, kFloat16 = 3 };
-enum Reduce : int { kSum = 0, kMean = 1, kMax = 2, kMin = 3 };
+enum Reduce : int { kSum = 0, kMean = 1, kMax = 2, kMin = 3, kMap = 4 };
 
 // Sums and extremes over more positions than this are taken block by block, whatever the number of threads.
 constexpr int64_t kBlock = 4096;
@@ -21,24 +21,23 @@ struct GatherReduce {
   const void* x;
   const void* w;
   void* out;
-  int32_t* arg;  // max and min: the first position that attains it; -1 for none, -2 - position for ties
+  int32_t* ties;  // max and min: how many positions attain the result
   int threads;
 };
 
 struct ExtremeBackward {
   int dtype;
-  int64_t rows, features, groups, x_rows;
+  int64_t rows, features, groups;
   const int32_t* ptr;
   const int32_t* edge;   // edge at each position; null: the position itself
-  const int32_t* x_row;
+  const int32_t* other;  // opposite row at each position; unused where x lies on the edges
   bool x_on_edge;
   const void* x;
   const void* w;
   const void* out;
-  const int32_t* arg;
-  const void* grad;
-  void* grad_x;  // wide: float, or double for double
-  void* grad_w;  // wide; null without weights
+  const void* share;  // gradient over ties
+  void* grad_x;
+  void* grad_w;  // null without weights
   int threads;
 };
 
@@ -65,12 +64,44 @@ struct SegmentSoftmax {
   int threads;
 };
 
+// Element-wise instructions of edge programs; grapevine/ops/edge_program/code.py numbers them alike.
+enum Op : int32_t {
+  kAdd, kSub, kMul, kDiv, kMaximum, kMinimum, kGt, kGe, kEq, kPow, kWhere,
+  kNeg, kAbs, kRelu, kSign, kExp, kLog, kLog1p, kExpm1, kSqrt, kSin, kCos, kTanh, kSigmoid, kErf, kRound,
+};
+enum On : int64_t { kRow, kOther, kEdge, kShared };                 // whose rows a leaf holds
+enum Mode : int64_t { kFull, kScalar, kGroups, kPeriodic };         // how a row is spread over the features
+
+struct Instruction { int32_t op, out, a, b, c; };  // slots: leaves first, then results
+
+struct Leaf {
+  int64_t on, mode;
+  int64_t stride;  // numbers per row
+  int64_t period;  // kGroups: features per number; kPeriodic: numbers per period
+  const void* data;
+};
+
+struct EdgeProgram {
+  int dtype, how;
+  int64_t rows, features, groups;  // groups: kMap sums the features of each; 0: no sums
+  int64_t leaves, instructions, slots, root;
+  const Leaf* leaf;
+  const Instruction* code;
+  const int32_t* ptr;
+  const int32_t* edge;
+  const int32_t* other;
+  void* out;
+  int32_t* ties;
+  int threads;
+};
+
 struct Kernels {
   const char* name;
   void (*gather_reduce)(const GatherReduce&);
   void (*extreme_backward)(const ExtremeBackward&);
   void (*edge_dot)(const EdgeDot&);
   void (*segment_softmax)(const SegmentSoftmax&);
+  void (*edge_program)(const EdgeProgram&);
 };
 
 // The fastest kernels this processor can run, or those called by name; null for a name that was not built.

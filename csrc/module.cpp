@@ -30,19 +30,18 @@ NB_MODULE(_core, m) {
   }, unlocked());
 
   m.def("gather_reduce", [](int dtype, int reduce, int64_t rows, int64_t features, int64_t groups, address ptr,
-                            address x_row, address w_row, address x, address w, address out, address arg, int threads) {
+                            address x_row, address w_row, address x, address w, address out, address ties, int threads) {
     gv::chosen().gather_reduce({dtype, reduce, rows, features, groups, as<const int32_t>(ptr), as<const int32_t>(x_row),
                                 as<const int32_t>(w_row), as<const void>(x), as<const void>(w), as<void>(out),
-                                as<int32_t>(arg), threads});
+                                as<int32_t>(ties), threads});
   }, unlocked());
 
-  m.def("extreme_backward", [](int dtype, int64_t rows, int64_t features, int64_t groups, int64_t x_rows, address ptr,
-                               address edge, address x_row, bool x_on_edge, address x, address w, address out, address arg,
-                               address grad, address grad_x, address grad_w, int threads) {
-    gv::chosen().extreme_backward({dtype, rows, features, groups, x_rows, as<const int32_t>(ptr), as<const int32_t>(edge),
-                                   as<const int32_t>(x_row), x_on_edge, as<const void>(x), as<const void>(w),
-                                   as<const void>(out), as<const int32_t>(arg), as<const void>(grad), as<void>(grad_x),
-                                   as<void>(grad_w), threads});
+  m.def("extreme_backward", [](int dtype, int64_t rows, int64_t features, int64_t groups, address ptr, address edge,
+                               address other, bool x_on_edge, address x, address w, address out, address share,
+                               address grad_x, address grad_w, int threads) {
+    gv::chosen().extreme_backward({dtype, rows, features, groups, as<const int32_t>(ptr), as<const int32_t>(edge),
+                                   as<const int32_t>(other), x_on_edge, as<const void>(x), as<const void>(w),
+                                   as<const void>(out), as<const void>(share), as<void>(grad_x), as<void>(grad_w), threads});
   }, unlocked());
 
   m.def("edge_dot", [](int dtype, int64_t rows, int64_t features, int64_t heads, address ptr, address edge, address b_row,
@@ -55,5 +54,13 @@ NB_MODULE(_core, m) {
                               address out, int threads) {
     gv::chosen().segment_softmax({dtype, rows, heads, as<const int32_t>(ptr), as<const int32_t>(edge), as<const void>(in),
                                   as<const void>(grad), as<void>(out), threads});
+  }, unlocked());
+
+  m.def("edge_program", [](int dtype, int how, int64_t rows, int64_t features, int64_t groups, int64_t leaves,
+                           int64_t instructions, int64_t slots, int64_t root, address leaf, address code, address ptr,
+                           address edge, address other, address out, address ties, int threads) {
+    gv::chosen().edge_program({dtype, how, rows, features, groups, leaves, instructions, slots, root,
+                               as<const gv::Leaf>(leaf), as<const gv::Instruction>(code), as<const int32_t>(ptr),
+                               as<const int32_t>(edge), as<const int32_t>(other), as<void>(out), as<int32_t>(ties), threads});
   }, unlocked());
 }

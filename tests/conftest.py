@@ -20,9 +20,11 @@ def _seed() -> None:
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
-    """The folder of data sets: `GRAPEVINE_DATA`, or `../shared/data` next to the checkout; skips where there is none."""
+    """The folder of data sets: `GRAPEVINE_DATA`, or `../shared/data` next to the checkout; skips without."""
     default = Path(__file__).resolve().parents[2] / "shared" / "data"
     folder = Path(os.environ.get("GRAPEVINE_DATA", default))
     if not folder.is_dir():
-        pytest.skip(f"no data sets at {folder}; set GRAPEVINE_DATA to a folder that holds planetoid/, tud/, ...")
+        pytest.skip(
+            f"no data sets at {folder}; set GRAPEVINE_DATA to a folder that holds planetoid/, tud/, ..."
+        )
     return folder

@@ -75,14 +75,18 @@ class Recipe:
                 raise GraphValueError(f"expected {name} of at least 0, got {getattr(self, name)}")
         heads = self.options.get("heads", 1)
         if self.hidden_channels % heads:
-            raise GraphValueError(f"expected hidden_channels divisible by {heads} heads, got {self.hidden_channels}")
+            raise GraphValueError(
+                f"expected hidden_channels divisible by {heads} heads, got {self.hidden_channels}"
+            )
 
 
 #: Hyper-parameters per model: those of the papers for GCN (arXiv:1609.02907) and GAT (arXiv:1710.10903).
 RECIPES: dict[str, Recipe] = {
     "gcn": Recipe("gcn"),
     "sage": Recipe("sage"),
-    "gat": Recipe("gat", hidden_channels=64, dropout=0.6, input_dropout=0.6, lr=0.005, epochs=500, options={"heads": 8}),
+    "gat": Recipe(
+        "gat", hidden_channels=64, dropout=0.6, input_dropout=0.6, lr=0.005, epochs=500, options={"heads": 8}
+    ),
     "gin": Recipe("gin", hidden_channels=32),
     "pna": Recipe(
         "pna",
@@ -131,10 +135,17 @@ def build(recipe: Recipe, in_channels: int, out_channels: int, edge_index: Tenso
     """
     options = dict(recipe.options)
     if recipe.model == "pna":
-        degrees = torch.ones(1, dtype=torch.long) if edge_index is None else degree(edge_index[1], dtype=torch.long)
+        degrees = (
+            torch.ones(1, dtype=torch.long) if edge_index is None else degree(edge_index[1], dtype=torch.long)
+        )
         options["deg"] = torch.bincount(degrees)
     return MODELS[recipe.model](
-        in_channels, recipe.hidden_channels, recipe.num_layers, out_channels, dropout=recipe.dropout, **options
+        in_channels,
+        recipe.hidden_channels,
+        recipe.num_layers,
+        out_channels,
+        dropout=recipe.dropout,
+        **options,
     )
 
 
@@ -215,7 +226,7 @@ def fit(
         model.train()
         optimizer.zero_grad()
         logits = forward(model, data, input_dropout)
-        loss = F.cross_entropy(logits[masks["train"]], data.y[masks["train"]])
+        loss = F.cross_entropy(logits[masks["train"]], data["y"][masks["train"]])
         loss.backward()
         optimizer.step()
 
@@ -242,7 +253,12 @@ def fit(
     return FitResult(model, history, best_epoch, accuracy, time.perf_counter() - start, seed)
 
 
-def train(data: Data, recipe: Recipe, seeds: int = 1, on_epoch: Callable[[int, int, Mapping[str, float]], None] | None = None) -> list[FitResult]:
+def train(
+    data: Data,
+    recipe: Recipe,
+    seeds: int = 1,
+    on_epoch: Callable[[int, int, Mapping[str, float]], None] | None = None,
+) -> list[FitResult]:
     """Trains a recipe's model from several seeds.
 
     Args:
@@ -264,10 +280,14 @@ def train(data: Data, recipe: Recipe, seeds: int = 1, on_epoch: Callable[[int, i
         raise GraphValueError(f"expected at least 1 seed, got {seeds}")
     check_labelled(data)
     results = []
+
+    def tell(seed: int) -> OnEpoch | None:
+        return None if on_epoch is None else lambda epoch, values: on_epoch(seed, epoch, values)
+
     for seed in range(seeds):
         torch.manual_seed(seed)
         graph = data if "train_mask" in data else random_split(data, seed)
-        model = build(recipe, data.num_features, num_classes(data), data.edge_index).to(data.y.device)
+        model = build(recipe, data.num_features, num_classes(data), data.edge_index).to(data["y"].device)
         results.append(
             fit(
                 model,
@@ -278,7 +298,7 @@ def train(data: Data, recipe: Recipe, seeds: int = 1, on_epoch: Callable[[int, i
                 weight_decay=recipe.weight_decay,
                 input_dropout=recipe.input_dropout,
                 seed=seed,
-                on_epoch=None if on_epoch is None else lambda e, values, seed=seed: on_epoch(seed, e, values),
+                on_epoch=tell(seed),
             )
         )
     return results
@@ -300,9 +320,10 @@ def random_split(data: Data, seed: int = 0, val: float = 0.2, test: float = 0.2)
     """
     check_labelled(data)
     generator = torch.Generator().manual_seed(seed)
-    parts = torch.full((data.y.numel(),), -1)
+    y: Tensor = data["y"]
+    parts = torch.full((y.numel(),), -1)
     for label in range(num_classes(data)):
-        nodes = (data.y == label).nonzero().view(-1).cpu()
+        nodes = (y == label).nonzero().view(-1).cpu()
         nodes = nodes[torch.randperm(nodes.numel(), generator=generator)]
         num_val, num_test = round(val * nodes.numel()), round(test * nodes.numel())
         parts[nodes] = 0
@@ -310,13 +331,13 @@ def random_split(data: Data, seed: int = 0, val: float = 0.2, test: float = 0.2)
         parts[nodes[num_val : num_val + num_test]] = 2
     data = copy.copy(data)
     for number, part in enumerate(PARTS):
-        data[f"{part}_mask"] = (parts == number).to(data.y.device)
+        data[f"{part}_mask"] = (parts == number).to(y.device)
     return data
 
 
 def forward(model: nn.Module, data: Data, input_dropout: float = 0.0) -> Tensor:
     """Calls a model on a graph, with edge weights where there are some and the model takes them."""
-    x = F.dropout(data.x, input_dropout, training=model.training)
+    x = F.dropout(data["x"], input_dropout, training=model.training)
     if "edge_weight" in data and getattr(model, "supports_edge_weight", False):
         return model(x, data.edge_index, edge_weight=data.edge_weight)
     return model(x, data.edge_index)
@@ -331,7 +352,8 @@ def embed(model: nn.Module, data: Data) -> Tensor:
         data: the graph.
     """
     seen: list[Tensor] = []
-    hook = model.get_submodule("convs")[-1].register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    layers = list(model.get_submodule("convs").children())
+    hook = layers[-1].register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
     try:
         forward(model.eval(), data)
     finally:
@@ -363,7 +385,9 @@ def load_model(path: str | os.PathLike[str]) -> nn.Module:
         header = (file.metadata() or {}).get("grapevine")
         state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
     if header is None:
-        raise GraphValueError(f"expected a model saved by save_model, got other tensors in {os.fspath(path)!r}")
+        raise GraphValueError(
+            f"expected a model saved by save_model, got other tensors in {os.fspath(path)!r}"
+        )
     built = json.loads(header)
     model = build(Recipe(**built["recipe"]), built["in_channels"], built["out_channels"])
     model.load_state_dict(state)
@@ -372,7 +396,7 @@ def load_model(path: str | os.PathLike[str]) -> nn.Module:
 
 def num_classes(data: Data) -> int:
     """Returns the number of classes of a graph's labels."""
-    return int(data.y.max()) + 1
+    return int(data["y"].max()) + 1
 
 
 def check_labelled(data: Data) -> None:
@@ -380,10 +404,10 @@ def check_labelled(data: Data) -> None:
     for name in ("x", "edge_index", "y"):
         if name not in data:
             raise GraphValueError(f"expected a graph with {name!r}, got {data}; set data.{name}")
-    y = data.y
-    if y.dim() != 1 or y.numel() != data.x.size(0) or y.is_floating_point():
+    y, num_nodes = data["y"], data["x"].size(0)
+    if y.dim() != 1 or y.numel() != num_nodes or y.is_floating_point():
         raise GraphValueError(
-            f"expected one integer class per node, y of shape [{data.x.size(0)}], got {y.dtype} of shape {list(y.shape)}"
+            f"expected one integer class per node, y of shape [{num_nodes}], got {y.dtype} of shape {list(y.shape)}"
         )
     if y.numel() == 0 or int(y.max()) < 0:
         raise GraphValueError("expected at least one node with a label, got none")
@@ -392,16 +416,19 @@ def check_labelled(data: Data) -> None:
 def _masks(data: Data) -> dict[str, Tensor]:
     """The nodes of each part; without a `test_mask` all other labelled nodes are for testing."""
     check_labelled(data)
+    y: Tensor = data["y"]
     masks = {part: data[f"{part}_mask"] for part in PARTS if f"{part}_mask" in data}
     for part, mask in masks.items():
-        if mask.dtype is not torch.bool or mask.shape != data.y.shape:
+        if mask.dtype is not torch.bool or mask.shape != y.shape:
             raise GraphValueError(
-                f"expected {part}_mask to be boolean of shape {list(data.y.shape)}, got {mask.dtype} of shape "
+                f"expected {part}_mask to be boolean of shape {list(y.shape)}, got {mask.dtype} of shape "
                 f"{list(mask.shape)}; take one column of several splits: data.{part}_mask[:, 0]"
             )
-    labelled = data.y >= 0
+    labelled = y >= 0
     if "train" not in masks or not bool((masks["train"] & labelled).any()):
-        raise GraphValueError("expected training nodes, got none; set data.train_mask or call random_split(data)")
+        raise GraphValueError(
+            "expected training nodes, got none; set data.train_mask or call random_split(data)"
+        )
     if "test" not in masks:
         masks["test"] = ~torch.stack(list(masks.values())).any(0)
     return {part: mask & labelled for part, mask in masks.items() if bool((mask & labelled).any())}
@@ -409,9 +436,10 @@ def _masks(data: Data) -> dict[str, Tensor]:
 
 @torch.no_grad()
 def _evaluate(model: nn.Module, data: Data, masks: Mapping[str, Tensor]) -> dict[str, float]:
+    y: Tensor = data["y"]
     logits = forward(model.eval(), data)
-    right = logits.argmax(dim=-1) == data.y
+    right = logits.argmax(dim=-1) == y
     values = {part: right[mask].float().mean().item() for part, mask in masks.items()}
     if "val" in masks:
-        values["val_loss"] = F.cross_entropy(logits[masks["val"]], data.y[masks["val"]]).item()
+        values["val_loss"] = F.cross_entropy(logits[masks["val"]], y[masks["val"]]).item()
     return values

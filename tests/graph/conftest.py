@@ -64,7 +64,9 @@ def check_same(ours: Any, theirs: Any) -> None:
             check_same(a, b)
     elif isinstance(theirs, Tensor):
         assert ours.layout == theirs.layout
-        torch.testing.assert_close(ours, theirs, rtol=1e-10 if theirs.dtype == torch.float64 else 1e-5, atol=1e-12)
+        torch.testing.assert_close(
+            ours, theirs, rtol=1e-10 if theirs.dtype == torch.float64 else 1e-5, atol=1e-12
+        )
     else:
         assert ours == theirs
 

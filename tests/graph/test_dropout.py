@@ -100,7 +100,9 @@ def test_dropout_path_limits(graph):
         out, mask = G.dropout_path(graph.edge_index, **kwargs)
         assert out is graph.edge_index and bool(mask.all()) and mask.numel() == out.size(1)
     torch.manual_seed(0)
-    out, mask = G.dropout_path(graph.edge_index, p=1.0, walks_per_node=400, walk_length=2, num_nodes=graph.num_nodes)
+    out, mask = G.dropout_path(
+        graph.edge_index, p=1.0, walks_per_node=400, walk_length=2, num_nodes=graph.num_nodes
+    )
     assert out.size(1) == 0 and not mask.any()
 
 
@@ -112,7 +114,9 @@ def test_dropout_path_of_sorted_edges():
         assert torch.equal(out, edge_index[:, mask])
 
 
-@pytest.mark.parametrize("name", ["dropout_edge", "dropout_node", "dropout_path", "add_random_edge", "mask_feature"])
+@pytest.mark.parametrize(
+    "name", ["dropout_edge", "dropout_node", "dropout_path", "add_random_edge", "mask_feature"]
+)
 @pytest.mark.parametrize("p", [-0.1, 1.1])
 def test_p_must_be_a_probability(name, p):
     with pytest.raises(GraphValueError, match=f"expected a probability p between 0 and 1, got {p}"):

@@ -15,7 +15,9 @@ def test_contains_remove_segregate(graph, same):
     assert G.contains_self_loops(graph.edge_index) == peer.contains_self_loops(graph.edge_index)
     for attr in (None, graph.weight, graph.attr):
         same(G.remove_self_loops(graph.edge_index, attr), peer.remove_self_loops(graph.edge_index, attr))
-        same(G.segregate_self_loops(graph.edge_index, attr), peer.segregate_self_loops(graph.edge_index, attr))
+        same(
+            G.segregate_self_loops(graph.edge_index, attr), peer.segregate_self_loops(graph.edge_index, attr)
+        )
 
 
 @pytest.mark.parametrize("fill", FILLS)
@@ -48,13 +50,21 @@ def test_bipartite_loops(graph, same):
 
 @pytest.mark.parametrize("name", ["add_self_loops", "add_remaining_self_loops", "get_self_loop_attr"])
 def test_gradients(graph, name):
+    edge_index, value = peer.coalesce(graph.edge_index, graph.weight)
     grads = []
     for module in (G, peer):
-        weight = graph.weight.clone().requires_grad_()
-        out = getattr(module, name)(graph.edge_index, weight, num_nodes=graph.num_nodes)
+        weight = value.clone().requires_grad_()
+        out = getattr(module, name)(edge_index, weight, num_nodes=graph.num_nodes)
         out = out[1] if isinstance(out, tuple) else out
         grads.append(torch.autograd.grad(out, weight, torch.arange(out.numel()).double())[0])
     torch.testing.assert_close(*grads, rtol=1e-10, atol=0)
+
+
+def test_only_the_loop_that_counts_gets_a_gradient():
+    weight = torch.rand(3, requires_grad=True)
+    out = G.get_self_loop_attr(torch.tensor([[0, 0, 1], [0, 0, 1]]), weight)
+    assert torch.equal(out, weight[1:])
+    assert torch.autograd.grad(out.sum(), weight)[0].tolist() == [0, 1, 1]
 
 
 @pytest.mark.parametrize("layout", [torch.sparse_coo, torch.sparse_csr, torch.sparse_csc])
@@ -88,7 +98,7 @@ def test_get_self_loop_attr(graph, same):
 
 def test_errors():
     edge_index = torch.tensor([[0], [1]])
-    with pytest.raises(GraphValueError, match="expected fill_value to be a number.*got list"):
+    with pytest.raises(GraphValueError, match=r"expected fill_value to be a number.*got list"):
         G.add_self_loops(edge_index, torch.ones(1), fill_value=[1.0])
     with pytest.raises(GraphTypeError, match="expected edge_attr=None with a sparse matrix"):
         G.remove_self_loops(torch.eye(2).to_sparse(), torch.ones(2))

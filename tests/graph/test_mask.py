@@ -45,7 +45,7 @@ def test_errors():
     with pytest.raises(GraphValueError, match="expected dim=0 to narrow a list"):
         G.narrow([1, 2], 1, 0, 1)
     for function, args in ((G.select, (torch.tensor([0]), 0)), (G.narrow, (0, 0, 1))):
-        with pytest.raises(GraphValueError, match="expected a tensor or a list .*, got set"):
+        with pytest.raises(GraphValueError, match=r"expected a tensor or a list .*, got set"):
             function({1}, *args)
 
 
@@ -78,9 +78,9 @@ def test_map_index_of_nothing(scale):
 
 
 def test_map_index_errors():
-    with pytest.raises(GraphValueError, match="expected 'index' to hold integers, got torch.float32"):
+    with pytest.raises(GraphValueError, match=r"expected 'index' to hold integers, got torch.float32"):
         G.map_index(torch.tensor([1]), torch.tensor([1.0]))
-    with pytest.raises(GraphValueError, match="on one device, got cpu and meta; use .to\\('cpu'\\)"):
+    with pytest.raises(GraphValueError, match=r"on one device, got cpu and meta; use .to\('cpu'\)"):
         G.map_index(torch.tensor([1]), torch.empty(1, dtype=torch.int64, device="meta"))
 
 

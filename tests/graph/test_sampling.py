@@ -19,7 +19,10 @@ def absent(graph, loops=False, columns=None):
     edges = set(pairs(graph.edge_index))
     columns = graph.num_nodes if columns is None else columns
     return {
-        (i, j) for i in range(graph.num_nodes) for j in range(columns) if (loops or i != j) and (i, j) not in edges
+        (i, j)
+        for i in range(graph.num_nodes)
+        for j in range(columns)
+        if (loops or i != j) and (i, j) not in edges
     }
 
 
@@ -156,7 +159,7 @@ def test_structured_negatives(graph, loops):
     assert G.structured_negative_sampling_feasible(graph.edge_index, num_nodes, loops)
     i, j, k = G.structured_negative_sampling(graph.edge_index, num_nodes, loops)
     assert torch.equal(torch.stack([i, j]), graph.edge_index)
-    assert k.shape == i.shape and (k.numel() == 0 or 0 <= int(k.min()) and int(k.max()) < num_nodes)
+    assert k.shape == i.shape and (k.numel() == 0 or (int(k.min()) >= 0 and int(k.max()) < num_nodes))
     assert not set(zip(i.tolist(), k.tolist(), strict=True)) & set(pairs(graph.edge_index))
     assert loops or not bool((i == k).any())
 

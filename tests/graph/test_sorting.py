@@ -91,7 +91,9 @@ def test_coalesce_gradients(graph):
         b = peer.coalesce(graph.edge_index, theirs, reduce=reduce)[1]
         grad = torch.arange(a.numel()) + 1.0
         torch.testing.assert_close(
-            *(torch.autograd.grad(out, x, grad.double())[0] for out, x in ((a, ours), (b, theirs))), rtol=1e-10, atol=0
+            *(torch.autograd.grad(out, x, grad.double())[0] for out, x in ((a, ours), (b, theirs))),
+            rtol=1e-10,
+            atol=0,
         )
 
 
@@ -116,7 +118,7 @@ def test_a_negative_id_is_named():
 
 
 def test_an_unknown_reduction_names_the_known():
-    with pytest.raises(GraphValueError, match="'sum', 'add', 'mean'.*got 'median'"):
+    with pytest.raises(GraphValueError, match=r"'sum', 'add', 'mean'.*got 'median'"):
         G.coalesce(torch.tensor([[0, 0], [1, 1]]), torch.ones(2), reduce="median")
 
 

@@ -20,7 +20,11 @@ def test_subgraph(graph, same, relabel, with_attr, form):
         subset = G.index_to_mask(subset, graph.num_nodes)
     attr = graph.attr if with_attr else None
     for return_edge_mask in (True, False):
-        kwargs = dict(relabel_nodes=relabel, num_nodes=graph.num_nodes, return_edge_mask=return_edge_mask)
+        kwargs = {
+            "relabel_nodes": relabel,
+            "num_nodes": graph.num_nodes,
+            "return_edge_mask": return_edge_mask,
+        }
         same(
             G.subgraph(subset, graph.edge_index, attr, **kwargs),
             peer.subgraph(subset, graph.edge_index, attr, **kwargs),
@@ -71,5 +75,5 @@ def test_k_hop_subgraph_of_an_isolated_node():
 
 
 def test_k_hop_subgraph_refuses_an_unknown_flow():
-    with pytest.raises(GraphValueError, match="expected flow 'source_to_target'.*got 'sideways'"):
+    with pytest.raises(GraphValueError, match=r"expected flow 'source_to_target'.*got 'sideways'"):
         G.k_hop_subgraph(0, 1, torch.tensor([[0], [1]]), flow="sideways")

@@ -1,7 +1,8 @@
 """Comparing a module or function with its counterpart in torch_geometric.
 
-`assert_same_as_peer` is the one differential test: it carries the weights across, runs both on the same inputs and
-compares outputs, gradients and buffers, in float32 and in float64. `SQUARE` and `BIPARTITE` are the graphs to run it on.
+`assert_same_as_peer` is the one differential test: it carries the weights across, runs both on the same
+inputs and compares outputs, gradients and buffers, in float32 and in float64. `SQUARE` and `BIPARTITE` are
+the graphs to run it on.
 """
 
 from __future__ import annotations
@@ -43,7 +44,9 @@ class Graph:
 
     def pair(self, src_channels: int, dst_channels: int, seed: int = 0) -> tuple[Tensor, Tensor]:
         """Normal features of the sources and of the destinations."""
-        return normal(self.num_src, src_channels, seed=seed), normal(self.num_dst, dst_channels, seed=seed + 1)
+        return normal(self.num_src, src_channels, seed=seed), normal(
+            self.num_dst, dst_channels, seed=seed + 1
+        )
 
     def edge_features(self, *channels: int, seed: int = 0) -> Tensor:
         """Normal features of shape (E, *channels)."""
@@ -52,12 +55,12 @@ class Graph:
 
 def normal(*size: int, seed: int = 0) -> Tensor:
     """Normal float32 numbers from a generator of their own."""
-    return torch.randn(*size, generator=torch.Generator().manual_seed(seed))
+    return torch.randn(size, generator=torch.Generator().manual_seed(seed))
 
 
 def uniform(*size: int, seed: int = 0) -> Tensor:
     """Float32 numbers in [0.1, 1.1): positive, for edge weights and powers."""
-    return torch.rand(*size, generator=torch.Generator().manual_seed(seed)) + 0.1
+    return torch.rand(size, generator=torch.Generator().manual_seed(seed)) + 0.1
 
 
 def integers(high: int, *size: int, seed: int = 0) -> Tensor:
@@ -65,7 +68,9 @@ def integers(high: int, *size: int, seed: int = 0) -> Tensor:
     return torch.randint(high, size, generator=torch.Generator().manual_seed(seed))
 
 
-def _random_graph(name: str, num_src: int, num_dst: int, num_edges: int, used_src: int, used_dst: int) -> Graph:
+def _random_graph(
+    name: str, num_src: int, num_dst: int, num_edges: int, used_src: int, used_dst: int
+) -> Graph:
     edge_index = torch.stack([integers(used_src, num_edges, seed=3), integers(used_dst, num_edges, seed=4)])
     return Graph(name, edge_index, num_src, num_dst)
 
@@ -84,7 +89,7 @@ BIPARTITE = [
 
 
 def assert_close(actual: Tensor, expected: Tensor, scale: float | None = None, what: str = "value") -> None:
-    """Same shape and dtype, and equal within the dtype's tolerance relative to `scale` (default: the largest entry)."""
+    """Same shape and dtype, and equal within the tolerance relative to `scale`, or to the largest entry."""
     assert isinstance(actual, Tensor), f"{what}: expected a tensor, got {type(actual).__name__}"
     if expected.layout is not torch.strided:
         assert actual.layout is expected.layout, f"{what}: {actual.layout} is not {expected.layout}"
@@ -111,27 +116,30 @@ def assert_same_as_peer(
 ) -> Any:
     """Run both on the same inputs with the same weights; outputs, gradients and buffers must agree.
 
-    Modules exchange their `state_dict` first, strictly and in both directions, and must name their parameters in the
-    same order (optimizer checkpoints count on it). Lazily initialised modules are welcome. Ours runs twice, as it is
-    and under `gv.materialised()`; its inputs must come out of it unchanged.
+    Modules exchange their `state_dict` first, strictly and in both directions, and must name their parameters
+    in the same order (optimizer checkpoints count on it). Lazily initialised modules are welcome. Ours runs
+    twice, as it is and under `gv.materialised()`; its inputs must come out of it unchanged.
 
     Args:
         ours, theirs: modules, or functions; left as they are (copies run).
-        inputs: positional arguments of both: tensors, or nested tuples, lists, dicts of them, or anything else.
-            Floating tensors are cast to each dtype and, if dense, get a gradient.
+        inputs: positional arguments of both: tensors, or nested tuples, lists, dicts of them, or anything
+            else. Floating tensors are cast to each dtype and, if dense, get a gradient.
         kwargs: keyword arguments of both.
         peer_inputs, peer_kwargs: arguments of `theirs` where they differ from those of `ours`.
         train: compare in training mode (the random numbers start from `seed`), instead of evaluation mode.
         grad: compare gradients with respect to inputs and parameters too.
-        dtypes: float32 must agree within 1e-5, float64 within 1e-10: each output relative to its own largest entry,
-            each gradient to the largest entry of all gradients (one that vanishes in exact arithmetic, such as that
-            of a bias ahead of a batch norm, is rounding noise).
+        dtypes: float32 must agree within 1e-5, float64 within 1e-10: each output relative to its own largest
+            entry, each gradient to the largest entry of all gradients (one that vanishes in exact arithmetic,
+            such as that of a bias ahead of a batch norm, is rounding noise).
 
     Returns:
         the outputs of ours for the last dtype.
     """
     call = (inputs, kwargs or {})
-    peer_call = (call[0] if peer_inputs is None else tuple(peer_inputs), call[1] if peer_kwargs is None else peer_kwargs)
+    peer_call = (
+        call[0] if peer_inputs is None else tuple(peer_inputs),
+        call[1] if peer_kwargs is None else peer_kwargs,
+    )
     ours, theirs = _with_same_state(ours, theirs, peer_call)
 
     result = None
@@ -218,18 +226,22 @@ def _run(function: Any, call: Any, dtype: torch.dtype, train: bool, grad: bool, 
     output = function(*inputs, **kwargs)
 
     for leaf, old in zip(leaves, before, strict=True):
-        assert leaf.layout is not torch.strided or torch.equal(leaf.detach(), old), "an input was changed in place"
+        assert leaf.layout is not torch.strided or torch.equal(leaf.detach(), old), (
+            "an input was changed in place"
+        )
     if isinstance(function, torch.nn.Module):
-        buffers = dict(function.named_buffers())
+        buffers = {name: buffer.detach() for name, buffer in function.named_buffers()}
 
     gradients: dict[str, Tensor] = {}
     results = [leaf for leaf in tree_flatten(output)[0] if isinstance(leaf, Tensor) and leaf.requires_grad]
     if grad and wanted and results:
-        cotangents = [normal(*leaf.shape, seed=i).to(leaf.dtype) for i, leaf in enumerate(results)]
+        cotangents = [normal(*leaf.shape, seed=1000 + i).to(leaf.dtype) for i, leaf in enumerate(results)]
         found = torch.autograd.grad(results, list(wanted.values()), cotangents, allow_unused=True)
         for (name, leaf), gradient in zip(wanted.items(), found, strict=True):
             gradients[name] = torch.zeros_like(leaf) if gradient is None else gradient
-    return _Run(tree_map(lambda leaf: leaf.detach() if isinstance(leaf, Tensor) else leaf, output), gradients, buffers)
+    return _Run(
+        tree_map(lambda leaf: leaf.detach() if isinstance(leaf, Tensor) else leaf, output), gradients, buffers
+    )
 
 
 def _compare(actual: _Run, expected: _Run) -> None:
@@ -240,7 +252,9 @@ def _compare(actual: _Run, expected: _Run) -> None:
         if isinstance(wanted, Tensor):
             assert_close(value, wanted, what=f"output {i}")
         else:
-            assert value == pytest.approx(wanted) if isinstance(wanted, float) else value == wanted, f"output {i}"
+            assert value == pytest.approx(wanted) if isinstance(wanted, float) else value == wanted, (
+                f"output {i}"
+            )
 
     assert actual.gradients.keys() == expected.gradients.keys(), "gradients of other inputs and parameters"
     scale = _scale(expected.gradients.values())
@@ -253,4 +267,7 @@ def _compare(actual: _Run, expected: _Run) -> None:
 
 
 def _scale(tensors: Any) -> float:
-    return max((float(t.abs().max()) for t in tensors if t.numel() > 0 and t.is_floating_point()), default=0.0)
+    return max(
+        (float(t.detach().abs().max()) for t in tensors if t.numel() > 0 and t.is_floating_point()),
+        default=0.0,
+    )

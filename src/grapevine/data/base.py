@@ -14,18 +14,20 @@ from typing_extensions import Self
 from grapevine.data.aliases import Level
 from grapevine.data.roles import GROUPS, NODES, Role
 from grapevine.data.storage import BaseStorage, EdgeStorage, NodeStorage
-from grapevine.errors import GraphValueError
+from grapevine.data.tensors import Tensors
+from grapevine.errors import GraphTypeError, GraphValueError
 
 
-class BaseData:
+class BaseData(Tensors):
     """A graph: a handful of storages, and what can be asked of or done to all of them.
 
-    Subclasses may declare batching roles of their attributes in `__roles__`, or override `__cat_dim__` and `__inc__`.
+    Subclasses may declare batching roles of their attributes in `__roles__`, or override `__cat_dim__` and
+    `__inc__`.
     """
 
     __roles__: ClassVar[Mapping[str, Role]] = {}
 
-    # What a container must say about itself ---------------------------------------------------------------------
+    # What a container must say about itself -----------------------------------------------------------------
 
     @property
     def stores(self) -> Sequence[BaseStorage]:
@@ -47,7 +49,7 @@ class BaseData:
         return self
 
     def __getitem__(self, key: Any) -> Any:
-        raise TypeError(f"'{type(self).__name__}' object is not subscriptable")
+        raise GraphTypeError(f"'{type(self).__name__}' object is not subscriptable")
 
     def _role_of(self, key: str, value: Any, store: BaseStorage | None) -> Role:
         """The declared role of an attribute, or that of the naming rules."""
@@ -63,7 +65,7 @@ class BaseData:
             f"do this instead: name one of {list(store or [])}, or '{NODES}'"
         )
 
-    # Batching ----------------------------------------------------------------------------------------------------
+    # Batching -----------------------------------------------------------------------------------------------
 
     def __cat_dim__(self, key: str, value: Any, *args: Any, **kwargs: Any) -> Any:
         """Returns the dimension along which an attribute is joined in a batch.
@@ -74,7 +76,8 @@ class BaseData:
             *args: the storage that holds it, where there is more than one.
 
         Returns:
-            A dimension; `None` to stack along a new one; a pair to place sparse matrices on the block diagonal.
+            A dimension; `None` to stack along a new one; a pair to place sparse matrices on the block
+            diagonal.
         """
         return self._role_of(key, value, args[0] if args else None).cat_dim
 
@@ -99,7 +102,7 @@ class BaseData:
             return self._count_of(target, store)
         return torch.tensor([[int(self._count_of(name, store))] for name in target])
 
-    # Attributes --------------------------------------------------------------------------------------------------
+    # Attributes ---------------------------------------------------------------------------------------------
 
     def keys(self) -> list[str]:
         """Returns the names of all attributes, each once."""
@@ -133,17 +136,17 @@ class BaseData:
             edge_store.e_id = torch.arange(edge_store.num_edges)
 
     def concat(self, data: Self) -> Self:
-        """Returns this graph with the rows of another one appended to every attribute; ids are not shifted."""
+        """Returns this graph with the rows of another one appended to every attribute; ids stay."""
         out = copy.copy(self)
         for store, other in zip(out.stores, data.stores):
             store.concat(other)
         return out
 
-    # Sizes -------------------------------------------------------------------------------------------------------
+    # Sizes --------------------------------------------------------------------------------------------------
 
     @property
     def num_nodes(self) -> int | None:
-        """The number of nodes, over all types; `None` where a type does not tell (see `NodeStorage.num_nodes`)."""
+        """The number of nodes, over all types; `None` where a type does not tell."""
         counts = [store.num_nodes for store in self.node_stores]
         return None if None in counts else sum(count for count in counts if count is not None)
 
@@ -172,14 +175,14 @@ class BaseData:
         num_nodes = self.num_nodes
         return (num_nodes, num_nodes) if dim is None else num_nodes
 
-    # Edges -------------------------------------------------------------------------------------------------------
+    # Edges --------------------------------------------------------------------------------------------------
 
     def is_sorted(self, sort_by_row: bool = True) -> bool:
         """Returns whether edges are ordered by source (`sort_by_row`) or by target."""
         return all(store.is_sorted(sort_by_row) for store in self.edge_stores)
 
     def sort(self, sort_by_row: bool = True) -> Self:
-        """Returns the graph with edges and their attributes ordered by source (`sort_by_row`) or by target."""
+        """Returns the graph with edges and their attributes ordered by source (`sort_by_row`) or target."""
         out = copy.copy(self)
         for store in out.edge_stores:
             store.sort(sort_by_row)
@@ -190,7 +193,7 @@ class BaseData:
         return all(store.is_coalesced() for store in self.edge_stores)
 
     def coalesce(self) -> Self:
-        """Returns the graph with ordered edges, those stored twice merged into one (see `EdgeStorage.coalesce`)."""
+        """Returns the graph with ordered edges, those stored twice merged (see `EdgeStorage.coalesce`)."""
         out = copy.copy(self)
         for store in out.edge_stores:
             store.coalesce()
@@ -212,7 +215,7 @@ class BaseData:
         """Returns whether some edge lacks its reverse."""
         return not self.is_undirected()
 
-    # Time --------------------------------------------------------------------------------------------------------
+    # Time ---------------------------------------------------------------------------------------------------
 
     def _select(self, level: Level, rows: dict[Any, Tensor]) -> Self:
         """The graph of the given rows of some storages (by their keys); edges follow their nodes."""
@@ -243,17 +246,23 @@ class BaseData:
         return self._select_by("time", lambda time: torch.sort(time, stable=True).indices)
 
     def snapshot(self, start_time: float, end_time: float, attr: str = "time") -> Self:
-        """Returns the graph of the nodes or edges, whichever `attr` belongs to, with `start_time <= attr <= end_time`."""
+        """Returns the graph of the nodes or edges with `start_time <= attr <= end_time`.
+
+        Args:
+            start_time: the first time that counts.
+            end_time: the last time that counts.
+            attr: the attribute that holds the times, of nodes or of edges.
+        """
         return self._select_by(attr, lambda time: (time >= start_time) & (time <= end_time))
 
     def up_to(self, end_time: float) -> Self:
-        """Returns the graph of the nodes or edges, whichever `time` belongs to, up to `end_time` (inclusive)."""
+        """Returns the graph of the nodes or edges, whichever have a `time`, up to `end_time` (inclusive)."""
         return self._select_by("time", lambda time: time <= end_time)
 
-    # Tensors -----------------------------------------------------------------------------------------------------
+    # Tensors ------------------------------------------------------------------------------------------------
 
     def apply(self, func: Callable[[Any], Any], *args: str) -> Self:
-        """Replaces every tensor, in all attributes or in those named, by `func(tensor)`; returns the graph itself."""
+        """Replaces every tensor, in all attributes or in those named, by `func(tensor)`."""
         for store in self.stores:
             store.apply(func, *args)
         return self
@@ -264,55 +273,12 @@ class BaseData:
             store.apply_(func, *args)
         return self
 
-    def clone(self, *args: str) -> Self:
-        """Returns a copy with the tensors of all attributes, or of those named, cloned."""
-        return copy.copy(self).apply(lambda x: x.clone(), *args)
-
-    def contiguous(self, *args: str) -> Self:
-        """Lays all attributes, or those named, out contiguously."""
-        return self.apply(lambda x: x.contiguous(), *args)
-
-    def to(self, device: int | str | torch.device, *args: str, non_blocking: bool = False) -> Self:
-        """Moves all attributes, or those named, to a device."""
-        return self.apply(lambda x: x.to(device=device, non_blocking=non_blocking), *args)
-
-    def cpu(self, *args: str) -> Self:
-        """Moves all attributes, or those named, to the CPU."""
-        return self.apply(lambda x: x.cpu(), *args)
-
-    def cuda(self, device: int | str | None = None, *args: str, non_blocking: bool = False) -> Self:
-        """Moves all attributes, or those named, to a CUDA device (the current one by default)."""
-        target = "cuda" if device is None else device
-        return self.apply(lambda x: x.cuda(target, non_blocking=non_blocking), *args)
-
-    def pin_memory(self, *args: str) -> Self:
-        """Copies all attributes, or those named, to pinned memory."""
-        return self.apply(lambda x: x.pin_memory(), *args)
-
-    def share_memory_(self, *args: str) -> Self:
-        """Moves all attributes, or those named, to shared memory."""
-        return self.apply_(lambda x: x.share_memory_(), *args)
-
-    def detach_(self, *args: str) -> Self:
-        """Detaches all attributes, or those named, from the autograd graph in place."""
-        return self.apply_(lambda x: x.detach_(), *args)
-
-    def detach(self, *args: str) -> Self:
-        """Replaces all attributes, or those named, by detached tensors."""
-        return self.apply(lambda x: x.detach(), *args)
-
-    def requires_grad_(self, *args: str, requires_grad: bool = True) -> Self:
-        """Records operations on all attributes, or those named, for autograd."""
-        return self.apply_(lambda x: x.requires_grad_(requires_grad=requires_grad), *args)
-
-    def record_stream(self, stream: torch.cuda.Stream, *args: str) -> Self:
-        """Keeps the memory of all attributes, or those named, until the work queued on `stream` is done."""
-        return self.apply_(lambda x: x.record_stream(stream), *args)
-
     @property
     def is_cuda(self) -> bool:
         """Whether some attribute is a tensor on a CUDA device."""
-        return any(isinstance(value, Tensor) and value.is_cuda for store in self.stores for value in store.values())
+        return any(
+            isinstance(value, Tensor) and value.is_cuda for store in self.stores for value in store.values()
+        )
 
 
 def report(problems: Sequence[str], raise_on_error: bool) -> bool:
@@ -335,15 +301,22 @@ def edge_problems(edge_index: Tensor, num_src: int | None, num_dst: int | None, 
     """
     name = f"'edge_index' of {where}"
     if edge_index.dim() != 2 or edge_index.size(0) != 2:
-        hint = "edge_index.t()" if edge_index.dim() == 2 and edge_index.size(1) == 2 else "torch.stack([source, target])"
-        return [f"{name} needs to be of shape [2, num_edges], got {list(edge_index.shape)}; do this instead: {hint}"]
+        hint = (
+            "edge_index.t()"
+            if edge_index.dim() == 2 and edge_index.size(1) == 2
+            else "torch.stack([source, target])"
+        )
+        shape = list(edge_index.shape)
+        return [f"{name} needs to be of shape [2, num_edges], got {shape}; do this instead: {hint}"]
     if edge_index.is_floating_point():
         return [f"{name} needs to hold integers, got {edge_index.dtype}; do this instead: edge_index.long()"]
     if edge_index.numel() == 0:
         return []
     problems = []
     if int(edge_index.min()) < 0:
-        problems.append(f"{name} contains negative indices (found {int(edge_index.min())}); node ids start at 0")
+        problems.append(
+            f"{name} contains negative indices (found {int(edge_index.min())}); node ids start at 0"
+        )
     for index, count, side in zip(edge_index, (num_src, num_dst), ("source", "destination")):
         if count is not None and int(index.max()) >= count:
             problems.append(

@@ -22,8 +22,9 @@ from grapevine.errors import GraphValueError
 class Batch(BaseData):
     """Many graphs as one graph: attributes joined, node ids shifted, `batch` telling the graph of every node.
 
-    A batch is also an instance of the class of its graphs: a batch of `Data` is a `DataBatch`, and so on. Which
-    attributes are shifted, and along which dimension they are joined, is the matter of `grapevine.data.roles`.
+    A batch is also an instance of the class of its graphs: a batch of `Data` is a `DataBatch`, and so on.
+    Which attributes are shifted, and along which dimension they are joined, is the matter of
+    `grapevine.data.roles`.
 
     Example:
         >>> graph = Data(x=torch.zeros(3, 1), edge_index=torch.tensor([[0, 1], [1, 2]]))
@@ -39,12 +40,17 @@ class Batch(BaseData):
     """
 
     _data_cls: ClassVar[type[BaseData] | None] = None  # the class of the graphs
+    _num_graphs: int
+    _slice_dict: dict[Any, Any]  # where each graph begins, for each attribute
+    _inc_dict: dict[Any, Any]  # what was added to it
 
     def __new__(cls, *args: Any, _base_cls: type[BaseData] = Data, **kwargs: Any) -> Self:
-        return super().__new__(batch_class(cls, _base_cls))
+        classes: tuple[Any, Any] = (cls, _base_cls)
+        made: Self = super().__new__(batch_class(*classes))
+        return made
 
     def __init__(self, *args: Any, _base_cls: type[BaseData] = Data, **kwargs: Any) -> None:
-        base = self._data_cls or Data
+        base: Any = self._data_cls or Data
         unset = [name for name in required(base)[len(args) :] if name not in kwargs]
         super().__init__(*args, **dict.fromkeys(unset), **kwargs)
 
@@ -59,8 +65,8 @@ class Batch(BaseData):
 
         Args:
             data_list: graphs of one class with the same attributes, at least one.
-            follow_batch: attributes for which to add `{name}_batch` and `{name}_ptr`, as there are `batch` (the graph
-                of every node) and `ptr` (where each graph begins) for nodes.
+            follow_batch: attributes for which to add `{name}_batch` and `{name}_ptr`, as there are `batch`
+                (the graph of every node) and `ptr` (where each graph begins) for nodes.
             exclude_keys: attributes to leave out.
 
         Raises:
@@ -69,18 +75,18 @@ class Batch(BaseData):
         graphs = list(data_list)
         add_batch = not (graphs and isinstance(graphs[0], Batch))
         out, slices, incs = collate(cls, graphs, True, add_batch, follow_batch, exclude_keys)
-        out._num_graphs, out._slice_dict, out._inc_dict = len(graphs), slices, incs  # type: ignore[attr-defined]
+        out._num_graphs, out._slice_dict, out._inc_dict = len(graphs), slices, incs
         return out
 
     def get_example(self, idx: Scalar) -> BaseData:
         """Returns one graph, as it was before it was joined."""
-        slices = getattr(self, "_slice_dict", None)
+        slices: dict[Any, Any] | None = getattr(self, "_slice_dict", None)
         if slices is None or self._data_cls is None:
-            raise RuntimeError(
-                "expected a batch made by 'Batch.from_data_list()', got one put together by hand, which does not know "
-                "where its graphs begin; do this instead: Batch.from_data_list(graphs)"
+            raise GraphValueError(
+                "expected a batch made by 'Batch.from_data_list()', got one put together by hand, which does "
+                "not know where its graphs begin; do this instead: Batch.from_data_list(graphs)"
             )
-        return separate(self._data_cls, self, position(idx, self.num_graphs), slices, getattr(self, "_inc_dict"))  # noqa: B009
+        return separate(self._data_cls, self, position(idx, self.num_graphs), slices, self._inc_dict)
 
     def index_select(self, idx: IndexType) -> list[BaseData]:
         """Returns some graphs: `idx` is a slice, or a list, tuple, tensor or array of integers or bools."""
@@ -125,14 +131,17 @@ class Batch(BaseData):
 
 
 @cache
-def batch_class(cls: type[Batch], base: type[BaseData]) -> Any:
+def batch_class(cls: type[Any], base: type[Any]) -> type[Any]:
     """Returns the class of batches of `base`, made once: a `Batch` that is a `base` too."""
     if cls._data_cls is not None:
         return cls
     if issubclass(base, Batch):  # a batch of batches is a batch of their graphs
         return base
     made = types.new_class(
-        f"{base.__name__}{cls.__name__}", (cls, base), {}, lambda body: body.update(_data_cls=base, __module__=__name__)
+        f"{base.__name__}{cls.__name__}",
+        (cls, base),
+        {},
+        lambda body: body.update(_data_cls=base, __module__=__name__),
     )
     torch.serialization.add_safe_globals([made])
     return made

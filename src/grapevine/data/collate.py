@@ -1,9 +1,10 @@
-"""Joining many graphs into one: concatenate every attribute, shift what numbers nodes, remember where each begins."""
+"""Joining many graphs into one: concatenate every attribute, shift node ids, remember where each begins."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any, TypeVar
 
 import torch
@@ -24,7 +25,8 @@ def offsets(sizes: Tensor) -> Tensor:
     return torch.cat([sizes.new_zeros(1, *sizes.shape[1:]), sizes.cumsum(0)])
 
 
-def required(cls: type[BaseData]) -> list[str]:
+@cache
+def required(cls: type[Any]) -> list[str]:
     """Returns the names of the arguments that a class cannot be created without."""
     named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
     parameters = list(inspect.signature(cls.__init__).parameters.values())[1:]
@@ -33,7 +35,8 @@ def required(cls: type[BaseData]) -> list[str]:
 
 def blank(cls: type[T], **kwargs: Any) -> T:
     """Creates a graph of a class without attributes: arguments that its constructor insists on are `None`."""
-    return cls(**dict.fromkeys(required(cls)), **kwargs)
+    kind: Any = cls
+    return cls(**dict.fromkeys(required(kind)), **kwargs)
 
 
 def collate(
@@ -49,13 +52,16 @@ def collate(
     Args:
         cls: class of the result.
         data_list: graphs with the same attributes, at least one; what only later ones have is left out.
-        increment: whether to shift attributes by `__inc__` (to place graphs side by side), or not (to store them).
-        add_batch: whether to add `batch` (N,), the graph number of each node, and `ptr`, where each graph begins.
+        increment: whether to shift attributes by `__inc__` (to place graphs side by side), or not (to store
+            them).
+        add_batch: whether to add `batch` (N,), the graph number of each node, and `ptr`, where each graph
+            begins.
         follow_batch: attributes for which to add `{name}_batch` and `{name}_ptr` as well.
         exclude_keys: attributes to leave out.
 
     Returns:
-        The joined graph; for each attribute, where each graph begins; for each attribute, what was added to it.
+        The joined graph; for each attribute, where each graph begins; for each attribute, what was added to
+        it.
 
     Raises:
         GraphKeyError: if a graph lacks a type or an attribute of the first one.
@@ -104,8 +110,8 @@ def _stores_by_type(graphs: Sequence[BaseData]) -> dict[Any, list[BaseStorage]]:
         for key, stores in by_type.items():
             if key not in found:
                 raise GraphKeyError(
-                    f"expected all graphs of a batch to have the type {key!r} of the first graph, but graph {i} has "
-                    f"{[k for k in found if k is not None]}; do this instead: give it empty tensors"
+                    f"expected all graphs of a batch to have the type {key!r} of the first graph, but graph "
+                    f"{i} has {[k for k in found if k is not None]}; do this instead: give it empty tensors"
                 )
             stores.append(found[key])
     return by_type
@@ -114,8 +120,8 @@ def _stores_by_type(graphs: Sequence[BaseData]) -> dict[Any, list[BaseStorage]]:
 def _value(store: BaseStorage, attr: str, i: int) -> Any:
     if attr not in store:
         raise GraphKeyError(
-            f"expected all graphs of a batch to have the attribute '{attr}' of the first graph, but graph {i} has "
-            f"{list(store)}; do this instead: set it everywhere, or exclude_keys=['{attr}']"
+            f"expected all graphs of a batch to have the attribute '{attr}' of the first graph, but graph "
+            f"{i} has {list(store)}; do this instead: set it everywhere, or exclude_keys=['{attr}']"
         )
     return store[attr]
 
@@ -124,7 +130,7 @@ def _join(
     key: str, values: list[Any], graphs: Sequence[BaseData], stores: Sequence[BaseStorage], increment: bool
 ) -> tuple[Any, Any, Any]:
     """Joins the values of one attribute; returns with them where each begins and what was added to it."""
-    first, joined = values[0], None
+    first = values[0]
     if is_sparse(first) and increment:
         dim = graphs[0].__cat_dim__(key, first, stores[0])
         dims = (dim,) if isinstance(dim, int) else dim
@@ -141,28 +147,31 @@ def _join(
             values = [value + inc.to(value.device, dtype) for value, inc in zip(values, incs)]
         return torch.cat(values, dim=dim or 0), slices, incs
     if isinstance(first, int | float):
-        joined, incs = torch.tensor(values), None
-        if increment:
-            incs = _increments(key, values, graphs, stores)
-            joined = joined + incs if int(incs[-1]) != 0 else joined
-        return joined, torch.arange(len(values) + 1), incs
+        numbers, begins = torch.tensor(values), torch.arange(len(values) + 1)
+        if not increment:
+            return numbers, begins, None
+        incs = _increments(key, values, graphs, stores)
+        return (numbers + incs if int(incs[-1]) != 0 else numbers), begins, incs
     if isinstance(first, Mapping):
         parts = {k: _join(str(k), [value[k] for value in values], graphs, stores, increment) for k in first}
-        joined, starts, added = ({k: part[i] for k, part in parts.items()} for i in range(3))
-        return joined, starts, added
+        columns = [{k: part[i] for k, part in parts.items()} for i in range(3)]
+        return columns[0], columns[1], columns[2]
     if is_sequence(first) and len(first) > 0 and isinstance(first[0], Tensor):
         if len({len(value) for value in values}) > 1:
             raise GraphValueError(
                 f"expected lists of tensors of one length in all graphs as '{key}', got lengths "
                 f"{[len(value) for value in values]}; do this instead: concatenate the tensors of each list"
             )
-        columns = [_join(key, [value[i] for value in values], graphs, stores, increment) for i in range(len(first))]
-        joined, starts, added = ([column[i] for column in columns] for i in range(3))
-        return joined, starts, added
+        rows = [
+            _join(key, [value[i] for value in values], graphs, stores, increment) for i in range(len(first))
+        ]
+        return [row[0] for row in rows], [row[1] for row in rows], [row[2] for row in rows]
     return values, torch.arange(len(values) + 1), None
 
 
-def _increments(key: str, values: list[Any], graphs: Sequence[BaseData], stores: Sequence[BaseStorage]) -> Tensor:
+def _increments(
+    key: str, values: list[Any], graphs: Sequence[BaseData], stores: Sequence[BaseStorage]
+) -> Tensor:
     """What is added to the attribute of each graph: the sum of `__inc__` over the graphs before it."""
     incs = [data.__inc__(key, value, store) for value, data, store in zip(values, graphs, stores)]
     return offsets(torch.stack(incs) if isinstance(incs[0], Tensor) else torch.tensor(incs))[:-1]

@@ -17,8 +17,8 @@ def components(edge_index: Tensor, num_nodes: int) -> list[Tensor]:
         num_nodes: number of nodes N.
 
     Returns:
-        One tensor of node ids for each component; components, and the nodes in each, in the order in which the edges
-        first mention them, isolated nodes last.
+        One tensor of node ids for each component; components, and the nodes in each, in the order in which
+        the edges first mention them, isolated nodes last.
 
     Example:
         >>> components(torch.tensor([[2, 3], [3, 0]]), num_nodes=4)
@@ -34,5 +34,6 @@ def components(edge_index: Tensor, num_nodes: int) -> list[Tensor]:
     rank = begin[inverse]  # where the component of each node is first mentioned
     order = np.argsort(rank, kind="stable")
     sizes = np.unique(rank, return_counts=True)[1]
-    groups = torch.from_numpy(nodes[order]).to(edge_index.device)
-    return list(groups.split(sizes.tolist()))
+    return [
+        torch.from_numpy(ids).to(edge_index.device) for ids in np.split(nodes[order], sizes.cumsum()[:-1])
+    ]

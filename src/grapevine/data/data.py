@@ -51,8 +51,9 @@ class _Known(Generic[T]):
 class Data(BaseData):
     """A graph with one kind of nodes and one kind of edges, and any attributes.
 
-    Attributes are read and written as `data.x` or `data["x"]`; assigning `None` removes one. How they are joined
-    when graphs are batched follows from their names (see `grapevine.data.roles`) unless `data.declare(...)` says it.
+    Attributes are read and written as `data.x` or `data["x"]`; assigning `None` removes one. How they are
+    joined when graphs are batched follows from their names (see `grapevine.data.roles`) unless
+    `data.declare(...)` says it.
 
     Args:
         x: node features (N, F).
@@ -95,7 +96,7 @@ class Data(BaseData):
         """Creates a graph from a dictionary of attributes, such as `to_dict` returns."""
         return cls(**mapping)
 
-    # Attributes --------------------------------------------------------------------------------------------------
+    # Attributes ---------------------------------------------------------------------------------------------
 
     x = _Known[Tensor]()
     edge_index = _Known[Tensor]()
@@ -167,8 +168,8 @@ class Data(BaseData):
             The graph itself.
 
         Example:
-            >>> data = Data(x=torch.zeros(2, 1), y=torch.tensor([3, 4])).declare(y=Role("graph", cat_dim=None))
-            >>> data.node_attrs()
+            >>> data = Data(x=torch.zeros(2, 1), y=torch.tensor([3, 4]))
+            >>> data.declare(y=Role("graph", cat_dim=None)).node_attrs()
             ['x']
         """
         self._store.declare(**roles)
@@ -188,7 +189,7 @@ class Data(BaseData):
             self[key] = value
         return self
 
-    # Storages and roles ------------------------------------------------------------------------------------------
+    # Storages and roles -------------------------------------------------------------------------------------
 
     @property
     def stores(self) -> Sequence[BaseStorage]:
@@ -203,14 +204,18 @@ class Data(BaseData):
         return [self._store]
 
     def _role_of(self, key: str, value: Any, store: BaseStorage | None) -> Role:
-        return self._store._role(key) or named_role(key, value, holds_ids="index" in key or key == "face")
+        return self._store._declared().get(key) or named_role(
+            key, value, holds_ids="index" in key or key == "face"
+        )
 
     def _count_of(self, name: str, store: BaseStorage | None) -> int | Tensor:
         if name != NODES:
             return super()._count_of(name, self._store)
         num_nodes = self.num_nodes
         if num_nodes is None:
-            raise GraphValueError("Unable to infer 'num_nodes' for a batch of graphs; do this: data.num_nodes = ...")
+            raise GraphValueError(
+                "Unable to infer 'num_nodes' for a batch of graphs; do this: data.num_nodes = ..."
+            )
         return num_nodes
 
     def is_node_attr(self, key: str) -> bool:
@@ -273,12 +278,14 @@ class Data(BaseData):
             GraphValueError: if something is wrong and `raise_on_error`.
         """
         name, num_nodes = f"'{type(self).__name__}'", self.num_nodes
-        problems = [] if num_nodes is not None else [f"'num_nodes' is undefined in {name}; set data.num_nodes"]
+        problems = (
+            [] if num_nodes is not None else [f"'num_nodes' is undefined in {name}; set data.num_nodes"]
+        )
         if self.edge_index is not None:
             problems += edge_problems(self.edge_index, num_nodes, num_nodes, name)
         return report(problems, raise_on_error)
 
-    # Subgraphs ---------------------------------------------------------------------------------------------------
+    # Subgraphs ----------------------------------------------------------------------------------------------
 
     def subgraph(self, subset: Tensor | Sequence[int]) -> Self:
         """Returns the graph induced by some nodes, which are numbered anew in the order given.

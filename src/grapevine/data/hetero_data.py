@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import warnings
 from collections import namedtuple
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Any, cast
 
@@ -21,7 +21,7 @@ from grapevine.data.components import components
 from grapevine.data.nested import describe, select
 from grapevine.data.roles import NODES, Role, named_role
 from grapevine.data.storage import BaseStorage, EdgeStorage, MissingAttributeError, NodeStorage
-from grapevine.errors import GraphKeyError, GraphTypeError
+from grapevine.errors import GraphKeyError, GraphTypeError, GraphValueError
 from grapevine.graph import is_sparse
 
 if TYPE_CHECKING:
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 class HeteroData(BaseData):
     """A graph with several types of nodes and edges, each with attributes of its own.
 
-    Node types are strings; edge types are triples (source type, relation, target type), which may be shortened to
-    (source type, target type) or to the relation where that is unique. What is asked for and does not exist yet is
-    created empty. Attributes of the graph as a whole are set on the object itself.
+    Node types are strings; edge types are triples (source type, relation, target type), which may be
+    shortened to (source type, target type) or to the relation where that is unique. What is asked for and
+    does not exist yet is created empty. Attributes of the graph as a whole are set on the object itself.
 
     Args:
         _mapping: types with a dictionary of attributes each, and attributes of the graph.
@@ -84,7 +84,7 @@ class HeteroData(BaseData):
                 setattr(store, name, item)
         return out
 
-    # Attributes --------------------------------------------------------------------------------------------------
+    # Attributes ---------------------------------------------------------------------------------------------
 
     def __getattr__(self, key: str) -> Any:
         if key in ("_global_store", "_node_store_dict", "_edge_store_dict"):  # while copying or unpickling
@@ -94,7 +94,7 @@ class HeteroData(BaseData):
         if key.endswith("_dict"):
             return self.collect(key.removesuffix("_dict"))
         raise MissingAttributeError(
-            f"'{type(self).__name__}' has no attribute '{key}'; its types are {self.node_types + self.edge_types}"
+            f"'{type(self).__name__}' has no attribute '{key}'; its types are {self.metadata()}"
         )
 
     def __setattr__(self, key: str, value: Any) -> None:
@@ -120,12 +120,12 @@ class HeteroData(BaseData):
 
     def __delitem__(self, *args: Any) -> None:
         key = self._to_canonical(*args)
-        if key in self._edge_store_dict:
-            del self._edge_store_dict[cast(EdgeType, key)]
+        if isinstance(key, tuple):
+            self._edge_store_dict.pop(key, None)
         elif key in self._node_store_dict:
-            del self._node_store_dict[cast(NodeType, key)]
+            del self._node_store_dict[key]
         else:
-            del self._global_store[cast(str, key)]
+            del self._global_store[key]
 
     def _refuse_type(self, key: str) -> None:
         for types, kind in ((self._node_store_dict, "a node"), (self._edge_store_dict, "an edge")):
@@ -153,21 +153,25 @@ class HeteroData(BaseData):
         return self
 
     def __repr__(self) -> str:
-        items = chain(self._global_store.items(), self._node_store_dict.items(), self._edge_store_dict.items())
+        items = chain(
+            self._global_store.items(), self._node_store_dict.items(), self._edge_store_dict.items()
+        )
         lines = ",\n".join(describe(key, value, indent=2) for key, value in items)
         return f"{type(self).__name__}(\n{lines}\n)" if lines else f"{type(self).__name__}()"
 
     def to_dict(self) -> dict[Any, Any]:
         """Returns the storages as dictionaries: `_global_store`, node types, edge types."""
         stores = chain(self._node_store_dict.items(), self._edge_store_dict.items())
-        return {"_global_store": self._global_store.to_dict()} | {key: store.to_dict() for key, store in stores}
+        return {"_global_store": self._global_store.to_dict()} | {
+            key: store.to_dict() for key, store in stores
+        }
 
     def to_namedtuple(self) -> Any:
-        """Returns the graph as a named tuple of named tuples; edge types are written `source__relation__target`."""
+        """Returns a named tuple of named tuples; edge types are written `source__relation__target`."""
         fields: dict[str, Any] = dict(self._global_store)
         fields |= {key: store.to_namedtuple() for key, store in self.node_items()}
         fields |= {"__".join(key): store.to_namedtuple() for key, store in self.edge_items()}
-        return namedtuple("DataTuple", list(fields))(**fields)  # type: ignore[misc]
+        return namedtuple("DataTuple", list(fields))(**fields)
 
     def update(self, data: HeteroData) -> Self:
         """Sets all attributes of another graph, of all its types, on this graph."""
@@ -211,7 +215,7 @@ class HeteroData(BaseData):
             )
         return found
 
-    # Storages and types ------------------------------------------------------------------------------------------
+    # Storages and types -------------------------------------------------------------------------------------
 
     @property
     def stores(self) -> Sequence[BaseStorage]:
@@ -250,10 +254,10 @@ class HeteroData(BaseData):
     @property
     def input_type(self) -> NodeType | EdgeType | None:
         """The type of the seeds of a sampled graph: that which has `input_id`."""
-        for key, store in chain(self._node_store_dict.items(), self._edge_store_dict.items()):
-            if "input_id" in store:
-                return key
-        return None
+        stores: Iterator[tuple[Any, BaseStorage]] = chain(
+            self._node_store_dict.items(), self._edge_store_dict.items()
+        )
+        return next((key for key, store in stores if "input_id" in store), None)
 
     def stores_as(self, data: HeteroData) -> Self:
         for node_type in data.node_types:
@@ -271,7 +275,9 @@ class HeteroData(BaseData):
         if isinstance(key, tuple) and len(key) == 2:
             joining = [e for e in self._edge_store_dict if (e[0], e[-1]) == key]
             if len(joining) > 1:
-                raise GraphKeyError(f"expected one edge type from {key[0]!r} to {key[1]!r}, got {joining}; name one")
+                raise GraphKeyError(
+                    f"expected one edge type from {key[0]!r} to {key[1]!r}, got {joining}; name one"
+                )
             return joining[0] if joining else (key[0], DEFAULT_RELATION, key[1])
         if isinstance(key, tuple) and len(key) == 3:
             return cast(EdgeType, key)
@@ -297,25 +303,31 @@ class HeteroData(BaseData):
     def rename(self, name: NodeType, new_name: NodeType) -> Self:
         """Renames a node type, in place, and the edge types that join it."""
         store = self._node_store_dict.pop(name)
-        store._key = new_name  # type: ignore[misc]
+        store.__dict__["_key"] = new_name
         self._node_store_dict[new_name] = store
         for edge_type in self.edge_types:
             if name in (edge_type[0], edge_type[-1]):
                 edge_store = self._edge_store_dict.pop(edge_type)
                 src, dst = (new_name if end == name else end for end in (edge_type[0], edge_type[-1]))
-                edge_store._key = (src, edge_type[1], dst)  # type: ignore[misc]
+                edge_store.__dict__["_key"] = (src, edge_type[1], dst)
                 self._edge_store_dict[src, edge_type[1], dst] = edge_store
         return self
 
-    # Roles and sizes ---------------------------------------------------------------------------------------------
+    # Roles and sizes ----------------------------------------------------------------------------------------
 
     def _role_of(self, key: str, value: Any, store: BaseStorage | None) -> Role:
-        declared = None if store is None else store._role(key)
+        declared = None if store is None else store._declared().get(key)
         return declared or named_role(key, value, holds_ids=isinstance(store, EdgeStorage) and "index" in key)
 
     def _count_of(self, name: str, store: BaseStorage | None) -> int | Tensor:
         if name == NODES and isinstance(store, EdgeStorage):
-            return torch.tensor(store.size()).view(2, 1)
+            sizes = store.size()
+            if None in sizes:
+                raise GraphValueError(
+                    f"Unable to infer 'num_nodes' of both ends of edge type {store._key}; "
+                    "do this instead: data[node_type].num_nodes = ..."
+                )
+            return torch.tensor([[size] for size in sizes])
         if name == NODES and isinstance(store, NodeStorage):
             return store.num_nodes or 0
         if name in self._node_store_dict:
@@ -346,7 +358,7 @@ class HeteroData(BaseData):
         return graph.is_undirected(homogeneous.homogeneous_edge_index(self), num_nodes=self.num_nodes)
 
     def validate(self, raise_on_error: bool = True) -> bool:
-        """Checks that edge types join existing node types, that numbers of nodes are known, and edges within them.
+        """Checks that edge types join existing node types and their edges join existing nodes.
 
         Args:
             raise_on_error: whether to raise instead of warning.
@@ -360,7 +372,9 @@ class HeteroData(BaseData):
         name, problems = f"'{type(self).__name__}'", []
         ends = {end for src, _, dst in self.edge_types for end in (src, dst)}
         if dangling := sorted(ends - set(self.node_types)):
-            problems.append(f"The node types {dangling} are referenced in edge types but do not exist as node types")
+            problems.append(
+                f"The node types {dangling} are referenced in edge types but do not exist as node types"
+            )
         if lonely := sorted(set(self.node_types) - ends):
             warnings.warn(f"The node types {lonely} are isolated, no edge type references them", stacklevel=2)
         for (src, rel, dst), store in self._edge_store_dict.items():
@@ -372,13 +386,14 @@ class HeteroData(BaseData):
                 problems += edge_problems(store.edge_index, *sizes, f"edge type {(src, rel, dst)} of {name}")
         return report(problems, raise_on_error)
 
-    # Subgraphs ---------------------------------------------------------------------------------------------------
+    # Subgraphs ----------------------------------------------------------------------------------------------
 
     def subgraph(self, subset_dict: Mapping[NodeType, Tensor]) -> Self:
         """Returns the graph induced by some nodes of some types, which are numbered anew in the order given.
 
         Args:
-            subset_dict: distinct node ids (n,) or a bool mask (N,) for each node type to cut; others stay whole.
+            subset_dict: distinct node ids (n,) or a bool mask (N,) for each node type to cut; others stay
+                whole.
 
         Returns:
             A new graph.
@@ -416,9 +431,9 @@ class HeteroData(BaseData):
                 store._select_rows("edge", edges)
                 store.edge_index = edge_index
             for key, (rows, cols) in {"adj": (src, dst), "adj_t": (dst, src)}.items():
-                for dim, nodes in enumerate((rows, cols)):
-                    if is_sparse(store.get(key)) and nodes is not None:
-                        store[key] = select(store[key], nodes, dim)
+                for dim, chosen in enumerate((rows, cols)):
+                    if is_sparse(store.get(key)) and chosen is not None:
+                        store[key] = select(store[key], chosen, dim)
         return out
 
     def edge_subgraph(self, subset_dict: Mapping[EdgeType, Tensor]) -> Self:
@@ -462,11 +477,13 @@ class HeteroData(BaseData):
         return super()._select(level, rows)
 
     def connected_components(self) -> list[Self]:
-        """Returns one graph for each connected component over all types, in the order in which edges mention them."""
+        """Returns one graph for each connected component, in the order in which the edges mention them."""
         slices = homogeneous.node_slices(self)
         groups = components(homogeneous.homogeneous_edge_index(self), self.num_nodes or 0)
         return [
-            self.subgraph({key: g[(g >= start) & (g < stop)] - start for key, (start, stop) in slices.items()})
+            self.subgraph(
+                {key: g[(g >= start) & (g < stop)] - start for key, (start, stop) in slices.items()}
+            )
             for g in groups
         ]
 
@@ -479,13 +496,15 @@ class HeteroData(BaseData):
         dummy_values: bool = True,
     ) -> Data:
         """Lays all types out in one graph without types; see `grapevine.data.homogeneous.to_homogeneous`."""
-        return homogeneous.to_homogeneous(self, node_attrs, edge_attrs, add_node_type, add_edge_type, dummy_values)
+        return homogeneous.to_homogeneous(
+            self, node_attrs, edge_attrs, add_node_type, add_edge_type, dummy_values
+        )
 
 
 def _warn_of_underscores(name: str) -> None:
     if "__" in name:
         warnings.warn(
-            f"the type name '{name}' contains double underscores '__', which also separate the parts of an edge type "
-            f"in keyword arguments and file names; do this instead: use '{name.replace('__', '_')}'",
+            f"the type name '{name}' contains double underscores '__', which also separate the parts of an "
+            f"edge type in keyword arguments; do this instead: use '{name.replace('__', '_')}'",
             stacklevel=3,
         )

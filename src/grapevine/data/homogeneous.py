@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -41,7 +42,7 @@ def node_slices(data: HeteroData) -> Slices:
 
 
 def shifted(data: HeteroData, key: str) -> dict[EdgeType, Tensor]:
-    """Returns the pairs of node ids `key` of every edge type that has them, as ids of the homogeneous graph."""
+    """Returns the pairs of node ids `key` of every edge type that has them, as ids of the whole graph."""
     nodes = node_slices(data)
     ends = {store._key: getattr(store, key) for store in data.edge_stores if hasattr(store, key)}
     return {
@@ -56,7 +57,7 @@ def homogeneous_edge_index(data: HeteroData) -> Tensor:
     return torch.cat(edges, dim=-1) if edges else torch.empty(2, 0, dtype=torch.int64)
 
 
-# From many types to one -----------------------------------------------------------------------------------------
+# From many types to one -------------------------------------------------------------------------------------
 
 
 def _dim(store: BaseStorage, key: str) -> int:
@@ -105,7 +106,9 @@ def _join(stores: Sequence[BaseStorage], key: str) -> Tensor:
     values, dim = [store[key] for store in stores], _dim(stores[0], key)
     if values[0].dim() == 2 and dim == 0:
         width = max(value.size(1) for value in values)
-        values = [torch.nn.functional.pad(v, (0, width - v.size(1))) if v.size(1) < width else v for v in values]
+        values = [
+            torch.nn.functional.pad(v, (0, width - v.size(1))) if v.size(1) < width else v for v in values
+        ]
     return torch.cat(values, dim)
 
 
@@ -126,8 +129,8 @@ def to_homogeneous(
 
     Args:
         data: the graph with types.
-        node_attrs: node attributes to join; by default those that fit (all types have them, in the same shape;
-            matrices of different widths are padded with zeros).
+        node_attrs: node attributes to join; by default those that fit (all types have them, in the same
+            shape; matrices of different widths are padded with zeros).
         edge_attrs: edge attributes to join, likewise.
         add_node_type: whether to add `node_type` (N,), the number of each node's type.
         add_edge_type: whether to add `edge_type` (E,), the number of each edge's type.
@@ -167,7 +170,12 @@ def to_homogeneous(
     return out
 
 
-# From one type to many ------------------------------------------------------------------------------------------
+# From one type to many --------------------------------------------------------------------------------------
+
+
+def _numbers(types: Tensor) -> list[int]:
+    numbers: list[int] = np.unique(types.cpu().numpy()).tolist()
+    return numbers
 
 
 def _edge_type_names(
@@ -175,13 +183,14 @@ def _edge_type_names(
 ) -> list[EdgeType]:
     """Names the edge types by the node types at their ends."""
     names = []
-    for i in edge_type.unique().tolist():
+    for i in _numbers(edge_type):
         source, target = data._store.edge_index[:, edge_type == i]
-        sources, targets = node_type[source].unique().tolist(), node_type[target].unique().tolist()
+        sources, targets = _numbers(node_type[source]), _numbers(node_type[target])
         if len(sources) != 1 or len(targets) != 1:
             raise GraphValueError(
-                f"expected edges of type {i} to join one node type with one other, got sources of types {sources} and "
-                f"targets of types {targets}; do this instead: give each pair of node types an edge type of its own"
+                f"expected edges of type {i} to join one node type with one other, got sources of types "
+                f"{sources} and targets of types {targets}; do this instead: give each pair of node types an "
+                "edge type of its own"
             )
         names.append((node_type_names[sources[0]], str(i), node_type_names[targets[0]]))
     return names
@@ -200,7 +209,8 @@ def to_heterogeneous(
         data: the graph without types.
         node_type: type number of each node (N,); by default `data.node_type`, else all of one type.
         edge_type: type number of each edge (E,); by default `data.edge_type`, else all of one type.
-        node_type_names: the names of the node types; by default those that `to_homogeneous` remembered, else numbers.
+        node_type_names: the names of the node types; by default those that `to_homogeneous` remembered, else
+            numbers.
         edge_type_names: the names of the edge types, triples of strings, likewise.
 
     Returns:
@@ -218,7 +228,7 @@ def to_heterogeneous(
         edge_type = data._store.get("edge_type")
     if edge_type is None:
         edge_type = torch.zeros(data.num_edges, dtype=torch.int64)
-    node_names = node_type_names or hidden.get("_node_type_names") or [str(i) for i in node_type.unique().tolist()]
+    node_names = node_type_names or hidden.get("_node_type_names") or [str(i) for i in _numbers(node_type)]
     edge_names = edge_type_names or hidden.get("_edge_type_names")
     if edge_names is None:
         edge_names = _edge_type_names(data, node_type, edge_type, node_names)

@@ -14,7 +14,7 @@ from grapevine.errors import GraphIndexError
 
 
 def is_scalar(idx: Any) -> TypeGuard[Scalar]:
-    """Returns whether an index means one example: an integer, or a tensor or array with one and no dimension."""
+    """Returns whether an index means one example: an integer, or a tensor or array without dimensions."""
     return isinstance(idx, int | np.integer) or (isinstance(idx, Tensor | np.ndarray) and idx.ndim == 0)
 
 
@@ -29,15 +29,15 @@ def positions(idx: IndexType, length: int) -> Sequence[int]:
     """Returns the positions that an index of many examples means.
 
     Args:
-        idx: a slice (bounds that are floats are fractions of `length`), or a list, tuple, tensor or array of integers
-            or of bools.
+        idx: a slice (bounds that are floats are fractions of `length`), or a list, tuple, tensor or array of
+            integers or of bools.
         length: the number of examples.
 
     Raises:
         GraphIndexError: for other kinds of index, positions out of range, and masks of another length.
 
     Example:
-        >>> list(positions(slice(0.5, None), 4)), positions(torch.tensor([True, False, True]), 3)
+        >>> positions(slice(0.5, None), 4), positions(torch.tensor([True, False, True]), 3)
         (range(2, 4), [0, 2])
     """
     if isinstance(idx, slice):
@@ -55,5 +55,6 @@ def positions(idx: IndexType, length: int) -> Sequence[int]:
         return [position(i, length) for i in idx]
     kind = f"{type(idx).__name__} of {idx.dtype}" if isinstance(idx, Tensor) else type(idx).__name__
     raise GraphIndexError(
-        f"Only slices (':'), lists, tuples, tensors and arrays of integers or bools are valid indices (got {kind})"
+        "Only slices (':'), lists, tuples, tensors and arrays of integers or bools are valid indices "
+        f"(got {kind})"
     )

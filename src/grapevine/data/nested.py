@@ -23,8 +23,8 @@ def map_tensors(value: Any, func: Callable[[Any], Any]) -> Any:
     """Applies `func` to every tensor inside `value` and returns the same structure with the results.
 
     A leaf is whatever can be moved between devices (has a method `to`): tensors, packed sequences, `Edges`,
-    third-party sparse tensors. Graphs inside a graph are mapped attribute by attribute. Anything else (numbers,
-    strings, arrays) is returned as it is.
+    third-party sparse tensors. Graphs inside a graph are mapped attribute by attribute. Anything else
+    (numbers, strings, arrays) is returned as it is.
     """
     if isinstance(value, Tensor):
         return func(value)
@@ -48,8 +48,8 @@ def select(value: Any, index_or_mask: Tensor, dim: int | tuple[int, ...] | None 
     Args:
         value: what to select from.
         index_or_mask: int64 ids (n,) or a bool mask of the length of `value` along `dim`.
-        dim: the dimension of tensors and arrays that is indexed (`None`: the first); a pair selects rows and columns
-            of a sparse matrix.
+        dim: the dimension of tensors and arrays that is indexed (`None`: the first); a pair selects rows and
+            columns of a sparse matrix.
 
     Returns:
         The selection, of the type of `value` (a list for tuples).

@@ -1,10 +1,11 @@
 """Batching roles: how one attribute is joined, renumbered and sliced when graphs become one graph.
 
-A role says three things: which rows of the graph an attribute describes (`level`), along which dimension it is
-joined (`cat_dim`), and what its entries number, if they are numbers of something (`points_to`). Roles are declared
-where the author of the data knows them, on one object (`data.declare(...)`) or on a class (`__roles__`). Attributes
-without a declared role follow the naming rules of PyTorch Geometric, which are `named_role` and the two name sets
-below, and nothing else in the library looks at an attribute's name to batch it.
+A role says three things: which rows of the graph an attribute describes (`level`), along which dimension it
+is joined (`cat_dim`), and what its entries number, if they are numbers of something (`points_to`). Roles are
+declared where the author of the data knows them, on one object (`data.declare(...)`) or on a class
+(`__roles__`). Attributes without a declared role follow the naming rules of PyTorch Geometric, which are
+`named_role` and the two name sets below, and nothing else in the library looks at an attribute's name to
+batch it.
 """
 
 from __future__ import annotations
@@ -27,13 +28,13 @@ class Role:
     """How one attribute takes part in batching and slicing.
 
     Args:
-        level: what its rows belong to: `"node"`, `"edge"` or `"graph"`; `None` compares its size with the number of
-            nodes and edges.
-        cat_dim: dimension along which graphs are joined; `None` stacks them along a new first dimension; a pair
-            places sparse matrices on the block diagonal.
-        points_to: what the entries number, hence by how much they are shifted: `None` (nothing, no shift), `NODES`,
-            `GROUPS`, the name of another attribute (its size along its own `cat_dim`) or of a node type, or one such
-            name for each row of the attribute.
+        level: what its rows belong to: `"node"`, `"edge"` or `"graph"`; `None` compares its size with the
+            number of nodes and edges.
+        cat_dim: dimension along which graphs are joined; `None` stacks them along a new first dimension; a
+            pair places sparse matrices on the block diagonal.
+        points_to: what the entries number, hence by how much they are shifted: `None` (nothing, no shift),
+            `NODES`, `GROUPS`, the name of another attribute (its size along its own `cat_dim`) or of a node
+            type, or one such name for each row of the attribute.
 
     Example:
         >>> import torch

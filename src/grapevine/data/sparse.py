@@ -22,7 +22,8 @@ def cat(matrices: Sequence[Tensor], dim: Dims) -> Tensor:
 
     Args:
         matrices: sparse matrices (rows, columns).
-        dim: 0 (below each other), 1 (beside each other) or (0, 1) (block diagonal); negative dims count from the end.
+        dim: 0 (below each other), 1 (beside each other) or (0, 1) (block diagonal); negative dims count from
+            the end.
 
     Returns:
         One sparse matrix in the layout of the first one.
@@ -59,7 +60,7 @@ def cat(matrices: Sequence[Tensor], dim: Dims) -> Tensor:
 
 
 def narrow(matrix: Tensor, dim: Dims, start: Sequence[int], stop: Sequence[int]) -> Tensor:
-    """Cuts the block `start:stop` out of a sparse matrix, one pair of bounds for each of the dimensions `dim`.
+    """Cuts a block out of a sparse matrix, one pair of bounds for each of the dimensions `dim`.
 
     Example:
         >>> narrow(torch.eye(3).to_sparse(), dim=(0, 1), start=(1, 1), stop=(3, 2)).to_dense()
@@ -77,7 +78,7 @@ def narrow(matrix: Tensor, dim: Dims, start: Sequence[int], stop: Sequence[int])
 
 
 def select(matrix: Tensor, dim: Dims, index_or_mask: Tensor) -> Tensor:
-    """Returns the rows, the columns or (`dim=(0, 1)`) both that distinct ids or a mask name, in the order of the ids.
+    """Returns the rows, the columns or (`dim=(0, 1)`) both that distinct ids or a mask name, in their order.
 
     Example:
         >>> select(torch.tensor([[1.0, 2.0], [3.0, 4.0]]).to_sparse(), 1, torch.tensor([1, 0])).to_dense()

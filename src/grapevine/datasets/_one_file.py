@@ -48,7 +48,7 @@ class OneFileDataset(InMemoryDataset):
 
     @property
     def processed_file_names(self) -> str:
-        return "data.pt"
+        return "grapevine.pt"
 
     def download(self) -> None:
         obtain([self.raw_file_names], into=self.raw_dir, url=self.url, root=self.root, sha256=self.sha256)

@@ -149,7 +149,7 @@ class Planetoid(InMemoryDataset):
 
     @property
     def processed_file_names(self) -> str:
-        return "data.pt"
+        return "grapevine.pt"
 
     @property
     def _split_file_names(self) -> list[str]:

@@ -120,7 +120,7 @@ class TUDataset(InMemoryDataset):
 
     @property
     def processed_file_names(self) -> list[str]:
-        return ["data.pt", "sizes.json"]
+        return ["grapevine.pt", "sizes.json"]
 
     def download(self) -> None:
         obtain_archive(

@@ -2,12 +2,13 @@
 
 A real `torch.Tensor` (shape, dtype, device, `requires_grad`) without storage, carrying an expression tree. What the op
 table knows is recorded; anything else is computed there and then, so the fallback is always correct and only speed
-differs. Three nets, from above: `__torch_function__` records or materialises; `Materialise` and `Record` carry the
-gradient where a value was needed; `__torch_dispatch__` serves callers that come from C++.
+differs. `__torch_function__` records or computes; `Read` and `Record` carry the gradient where a value was needed;
+`__torch_dispatch__` serves callers that come from C++.
 """
 
 from __future__ import annotations
 
+import inspect
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,28 +16,42 @@ from contextvars import ContextVar
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from grapevine.engine import evaluate, table
-from grapevine.engine.mode import computes_now, records
-from grapevine.engine.tree import Apply, Cell, Leaf, Many, Node, Side
+from grapevine.engine.mode import computes_now, must_be_plain, records
+from grapevine.engine.tree import Apply, Leaf, Many, Node, Side, version
 from grapevine.errors import GrapevineError
 from grapevine.topology import Topology
 
 _plainly = torch._C.DisableTorchFunctionSubclass
 _alive: ContextVar[list[weakref.ref[EdgeTensor]] | None] = ContextVar("grapevine_alive", default=None)
+_MAX_DEPTH = 64  # deeper trees are computed, or their recursive evaluation would meet Python's limit
 
 
 class EdgeTensor(Tensor):
     """One row per edge, recorded instead of computed. Made by `Edges.src`, `Edges.dst` and `Edges.edge`.
 
     Use it as any tensor: `print`, `.numpy()`, indexing, unknown functions and in-place ops all work, on real values.
+
+    Attributes:
+        topology: the edges.
+        node: the expression it stands for.
+        plain: its real values, once somebody needed them, and
+        plain_version: their version then.
+        base: for a lazy view, the message whose rows it shows; else None.
+        views: the lazy views of these rows.
+        recording: False once its block has ended: ops on it are computed at once.
     """
 
     topology: Topology
     node: Node
     plain: Tensor | None
-    relatives: list[weakref.ref[EdgeTensor]] | None
+    plain_version: int
+    base: EdgeTensor | None
+    views: list[weakref.ref[EdgeTensor]] | None
+    recording: bool
 
     @classmethod
     def __torch_function__(
@@ -63,21 +78,42 @@ class EdgeTensor(Tensor):
         args: Sequence[Any] = (),
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
+        if func is _LIFT:
+            return evaluate.value(args[0].node, args[0].topology).detach()
         kwargs = kwargs or {}
-        touched = [a for a in args if isinstance(a, EdgeTensor)]
-        plain = {id(a): evaluate.value(a.node, a.topology) for a in touched}
-        mutable = func._schema.is_mutable
-        if mutable:
-            plain = {key: tensor.clone() for key, tensor in plain.items()}
-        out = func(*_swap(args, lambda a: plain.get(id(a), None)), **_swap(kwargs, _value))
-        if mutable and touched and isinstance(args[0], EdgeTensor):
-            _adopt(args[0], plain[id(args[0])])
-            return args[0] if isinstance(out, Tensor) else out
+        written: dict[EdgeTensor, Tensor] = {}
+        if func._schema.is_mutable:
+            for argument, given in _bind(func._schema.arguments, args, kwargs):
+                if argument.alias_info is not None and argument.alias_info.is_write:
+                    for wrapper in given if isinstance(given, (list, tuple)) else (given,):
+                        if isinstance(wrapper, EdgeTensor):
+                            written[wrapper] = evaluate.value(wrapper.node, wrapper.topology).clone()
+
+        def real(x: EdgeTensor) -> Tensor:
+            return written[x] if x in written else evaluate.value(x.node, x.topology)
+
+        out = func(*_swap(args, real), **_swap(kwargs, real))
+        for wrapper, plain in written.items():
+            if wrapper.base is not None or wrapper.views is not None:
+                raise GrapevineError("compiled code changed a message with views in place; pass it message.clone() instead")
+            wrapper.node = Leaf(Side.EDGE, plain)
+            wrapper.plain, wrapper.plain_version = plain, version(plain)
+            if out is plain:
+                out = wrapper
         return out
 
     def __repr__(self, *, tensor_contents: str | None = None) -> str:  # type: ignore[override]
         with _plainly():
             return f"EdgeTensor(shape={list(self.shape)}, dtype={self.dtype}, recorded={describe(self.node)})"
+
+
+#: The identity with an autograd rule, and of no other use: through it `materialise` asks for a wrapper's values.
+_LIFT = torch.ops.aten.lift.default
+
+
+def _bind(arguments: Sequence[Any], args: Sequence[Any], kwargs: dict[str, Any]) -> Iterator[tuple[Any, Any]]:
+    yield from zip(arguments, args, strict=False)
+    yield from ((a, kwargs[a.name]) for a in arguments if a.name in kwargs)
 
 
 def describe(node: Node) -> str:
@@ -102,7 +138,10 @@ def _wrap(topology: Topology, node: Node, tail: Sequence[int], dtype: torch.dtyp
     out.topology = topology
     out.node = node
     out.plain = None
-    out.relatives = None
+    out.plain_version = 0
+    out.base = None
+    out.views = None
+    out.recording = True
     alive = _alive.get()
     if alive is not None:
         alive.append(weakref.ref(out))
@@ -119,6 +158,7 @@ class Read(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
+        grad = materialise(grad)
         if ctx.node.side is Side.EDGE:
             return grad, None, None
         to = ctx.topology if ctx.node.side is Side.DST else ctx.topology.reverse()
@@ -138,20 +178,8 @@ class Record(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Any, ...]:
         needed = ctx.needs_input_grad[5:]
-        grads = evaluate.operand_gradients(ctx.node, ctx.topology, ctx.operands, needed, grad)
+        grads = evaluate.operand_gradients(ctx.node, ctx.topology, ctx.operands, needed, materialise(grad))
         return None, None, None, None, None, *grads
-
-
-class Materialise(torch.autograd.Function):
-    """Value from the tree, gradient into the wrapper's own `grad_fn`."""
-
-    @staticmethod
-    def forward(ctx: Any, wrapper: EdgeTensor) -> Tensor:
-        return evaluate.value(wrapper.node, wrapper.topology).detach()
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> Tensor:
-        return grad
 
 
 class Rebind(torch.autograd.Function):
@@ -165,7 +193,7 @@ class Rebind(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[None, Tensor, None]:
-        return None, grad, None
+        return None, materialise(grad), None
 
 
 def read(topology: Topology, x: Tensor, side: Side) -> Tensor:
@@ -174,6 +202,10 @@ def read(topology: Topology, x: Tensor, side: Side) -> Tensor:
     Args:
         x: `(num_src, ...)`, `(num_dst, ...)` or `(E, ...)`, by side.
     """
+    if isinstance(x, EdgeTensor):
+        if side is Side.EDGE and x.recording and x.topology.same_as(topology):
+            return x
+        x = materialise(x)
     if not records(x):
         if side is Side.EDGE:
             return x
@@ -193,18 +225,27 @@ def materialise(x: Any) -> Any:
     if not isinstance(x, EdgeTensor):
         return x
     with _plainly():
+        _notice(x)
         wanted = x.requires_grad and torch.is_grad_enabled()
         if x.plain is not None and (x.plain.requires_grad or not wanted):
             return x.plain
-        if wanted:
-            x.plain = Materialise.apply(x)
+        if x.base is not None and not any(node.hooked for node in _chain(x.node)):
+            plain = _look(x, materialise(x.base))
+        elif wanted:
+            plain = _LIFT(x)
         else:
-            x.plain = evaluate.value(x.node, x.topology)
-        return x.plain
+            plain = evaluate.value(x.node, x.topology).detach()
+        if not must_be_plain():  # else the tensor belongs to a transform that will end
+            x.plain, x.plain_version = plain, version(plain)
+            if plain.is_inference():  # later changes of it could not be noticed
+                for member in _realise(x):
+                    _adopt(member)
+        return plain
 
 
 def tree_of(x: EdgeTensor) -> Node | None:
     """The tree, if the gradient may be taken through it; None where someone else's `grad_fn` stands in between."""
+    _notice(x)
     if not x.requires_grad:
         return x.node
     step = x.grad_fn
@@ -214,22 +255,17 @@ def tree_of(x: EdgeTensor) -> Node | None:
     return x.node
 
 
-def _value(x: Any) -> Any:
-    return evaluate.value(x.node, x.topology) if isinstance(x, EdgeTensor) else None
-
-
-def _swap(items: Any, find: Callable[[Any], Any]) -> Any:
+def _swap(items: Any, real: Callable[[EdgeTensor], Any]) -> Any:
     """Replaces every edge tensor inside nested lists, tuples and dicts."""
     if isinstance(items, EdgeTensor):
-        found = find(items)
-        return _value(items) if found is None else found
+        return real(items)
     if isinstance(items, (tuple, list)):
-        swapped = [_swap(i, find) for i in items]
+        swapped = [_swap(i, real) for i in items]
         if isinstance(items, tuple) and hasattr(items, "_fields"):
             return type(items)(*swapped)
         return type(items)(swapped)
     if isinstance(items, dict):
-        return {key: _swap(i, find) for key, i in items.items()}
+        return {key: _swap(i, real) for key, i in items.items()}
     return items
 
 
@@ -251,8 +287,12 @@ _HOOKS = {
     Tensor.register_post_accumulate_grad_hook,
     Tensor._backward_hooks.__set__,
 }
+# Hand out memory that can be written to without a trace.
+_EXPORTS = {
+    Tensor.data.__get__, Tensor.numpy, Tensor.__array__, Tensor.__dlpack__, Tensor.data_ptr, Tensor.untyped_storage, Tensor.storage, Tensor.share_memory_,
+}  # fmt: skip
 _INPLACE = {f"__i{op}__" for op in ("add", "sub", "mul", "truediv", "div", "floordiv", "mod", "pow", "and", "or", "xor", "lshift", "rshift")} | {"__setitem__"}  # fmt: skip
-_IMPOSSIBLE = {"detach_", "set_", "resize_", "resize_as_", "swap_", "transpose_", "t_", "squeeze_", "unsqueeze_"}
+_IMPOSSIBLE = {"detach_", "set_", "resize_", "resize_as_", "swap_", "transpose_", "t_", "squeeze_", "unsqueeze_", "swapaxes_", "swapdims_"}  # fmt: skip
 
 
 def _compute(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -260,48 +300,140 @@ def _compute(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, 
     if func in _ABOUT and not (func is Tensor.type and len(args) > 1):
         return func(*args, **kwargs)
     if func in _HOOKS:
-        cell = args[0].node.cell
-        if cell is not None:
-            cell.hooked = True
+        _watch(args[0])
         return func(*args, **kwargs)
+    if func is torch.autograd.grad or func is Tensor.backward:
+        return _differentiate(func, args, kwargs)
+    if func in _EXPORTS:
+        for member in _realise(args[0]):
+            _adopt(member)
+    elif args and isinstance(args[0], EdgeTensor) and _writes(func, args, kwargs):
+        return _change(func, args, kwargs)
+    out = func(*_swap(args, materialise), **_swap(kwargs, materialise))
+    # Where a tensor gives itself back, so does the message.
+    return next((a for a in (*args, *kwargs.values()) if isinstance(a, EdgeTensor) and a.plain is out), out)
+
+
+def _watch(wrapper: EdgeTensor) -> None:
+    """Somebody wants the gradient of this very message: from now on autograd takes every step."""
+    if wrapper.node.passed:
+        raise GrapevineError(
+            "the gradient of this message was asked for after a kernel had reduced it, so it is not computed; do this instead: "
+            "x_j.retain_grad() or x_j.register_hook(...) before the aggregation, or run inside gv.materialised()"
+        )
+    wrapper.node.hooked = True
+
+
+def _differentiate(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """`torch.autograd.grad` and `backward`: outputs are real, inputs may be messages."""
+    args, kwargs = list(args), dict(kwargs)
+    inputs = kwargs.pop("inputs", None)
+    if inputs is None and func is torch.autograd.grad:
+        inputs = args.pop(1)
+    given = inputs if isinstance(inputs, (list, tuple)) else (inputs,)
+    for wrapper in given:
+        if isinstance(wrapper, EdgeTensor):
+            _watch(wrapper)
+    if inputs is not None:
+        kwargs["inputs"] = inputs
+    return _swap(func(*_swap(args, materialise), **{k: v if k == "inputs" else _swap(v, materialise) for k, v in kwargs.items()}), materialise)
+
+
+# -- changes in place ----------------------------------------------------------------------------------------
+
+
+def _writes(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """True for a call that changes its first argument."""
     name = getattr(func, "__name__", "")
-    inplace = name in _INPLACE or (name.endswith("_") and not name.endswith("__")) or kwargs.get("inplace") is True
-    if inplace and args and isinstance(args[0], EdgeTensor):
-        return _change(func, name, args, kwargs)
-    return func(*_swap(args, materialise), **_swap(kwargs, materialise))
+    if name in _INPLACE or (name.endswith("_") and not name.endswith("__")) or kwargs.get("inplace") is True:
+        return True
+    if not any(a is True for a in args[1:]) or getattr(F, name, None) is not func:
+        return False
+    return inspect.signature(func).bind(*args, **kwargs).arguments.get("inplace") is True
 
 
-def _change(func: Callable[..., Any], name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """An in-place op: on a real tensor, which the wrapper, and every view of the same rows, stand for from then on."""
+def _change(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """An in-place op: on real values, which the wrapper, and every view of the same rows, stand for from then on."""
+    name = getattr(func, "__name__", "")
     if name in _IMPOSSIBLE:
         raise GrapevineError(f"{name} cannot change a message in place; use the form without the underscore")
     wrapper: EdgeTensor = args[0]
-    rest = _swap(args[1:], materialise)
-    kwargs = _swap(kwargs, materialise)
-    family = [w for w in (r() for r in wrapper.relatives or ()) if w is not None and w is not wrapper]
-    if not family:
-        target = materialise(wrapper)
-        func(target, *rest, **kwargs)
-        _adopt(wrapper, target)
-    else:
-        root = wrapper.node
-        while isinstance(root, Apply) and root.name in table.VIEWS:
-            root = root.args[0]
-        base = next((w for w in family if w.node is root), None)
-        memo = {root: evaluate.connected(root, wrapper.topology) if base is None else materialise(base)}
-        values = {w: evaluate.connected(w.node, wrapper.topology, memo) for w in (wrapper, *family)}
-        func(values[wrapper], *rest, **kwargs)
-        for member, target in values.items():
-            _adopt(member, target)
+    rest, kwargs = _swap(args[1:], materialise), _swap(kwargs, materialise)
+    _notice(wrapper)
+    family = _realise(wrapper)
+    func(wrapper.plain, *rest, **kwargs)
+    for member in family:
+        _adopt(member)
     return None if name == "__setitem__" else wrapper
 
 
-def _adopt(wrapper: EdgeTensor, plain: Tensor) -> None:
+def _family(wrapper: EdgeTensor) -> list[EdgeTensor]:
+    """A message with all living views of its rows, itself first."""
+    base = wrapper if wrapper.base is None else wrapper.base
+    return [base, *(v for v in (reference() for reference in base.views or ()) if v is not None)]
+
+
+def _chain(node: Node) -> Iterator[Node]:
+    """The views from a node down to what they look at."""
+    while isinstance(node, Apply) and node.name in table.VIEWS:
+        yield node
+        node = node.args[0]
+
+
+def _look(view: EdgeTensor, real: Tensor) -> Tensor:
+    """The view of its base's real values."""
+    steps = list(_chain(view.node))
+    for node in steps:
+        node.passed = True
+    return evaluate.connected(view.node, view.topology, {steps[-1].args[0]: real}) if steps else view.node.read()
+
+
+def _realise(wrapper: EdgeTensor) -> list[EdgeTensor]:
+    """Gives a message and its views real values that share memory, and returns them all."""
+    base, *views = family = _family(wrapper)
+    node = base.node
+    if isinstance(node, Leaf) and node.side is Side.EDGE and base.plain is not node.tensor:
+        # Edge features as they were handed in: a change must reach the user's tensor, as it does without the engine.
+        if base.plain is not None and base.plain.requires_grad:
+            raise GrapevineError(
+                "edge features that need a gradient were changed in place after they had been used; "
+                "do this instead: edge_attr = edge_attr.clone(), and change that"
+            )
+        base.plain = node.read()
+    elif base.plain is None or version(base.plain) == base.plain_version:
+        materialise(base)
+    for view in views:
+        if any(n.hooked for n in _chain(view.node)):
+            raise GrapevineError(
+                "a message was changed in place after a hook was set on a view of it; do this instead: m = m.clone() first"
+            )
+        view.plain = _look(view, base.plain)
+    for member in family:
+        member.plain_version = version(member.plain)
+        if isinstance(member.node, Leaf) and member.node.lent:
+            member.node.leave_copy()
+    return family
+
+
+def _notice(wrapper: EdgeTensor) -> None:
+    """Where somebody wrote to real values through a plain view of them, the messages stand for what they are now."""
+    base = wrapper if wrapper.base is None else wrapper.base
+    if base.plain is not None and version(base.plain) != base.plain_version:
+        for member in _realise(base):
+            _adopt(member)
+
+
+def _adopt(wrapper: EdgeTensor) -> None:
+    """The wrapper stands for its real values, and so does its gradient."""
+    plain = wrapper.plain
+    assert plain is not None
     node = Leaf(Side.EDGE, plain)
     if torch.is_grad_enabled() and (wrapper.requires_grad or plain.requires_grad):
         Rebind.apply(wrapper, plain, node)
+    elif not wrapper.is_inference():
+        torch.autograd.graph.increment_version(wrapper)
     wrapper.node = node
-    wrapper.plain = plain
+    wrapper.plain_version = version(plain)
 
 
 # -- recording ---------------------------------------------------------------------------------------------
@@ -317,6 +449,8 @@ def _record(op: table.OpRecord, func: Callable[..., Any], args: tuple[Any, ...],
     topology = None
     for tensor in call.tensors():
         if isinstance(tensor, EdgeTensor):
+            if not tensor.recording or tensor.node.depth >= _MAX_DEPTH:
+                return NotImplemented
             if topology is None:
                 topology = tensor.topology
             elif not topology.same_as(tensor.topology):
@@ -337,6 +471,8 @@ def _record(op: table.OpRecord, func: Callable[..., Any], args: tuple[Any, ...],
         node: Node | None
         if isinstance(x, EdgeTensor):
             node = tree_of(x)
+            if isinstance(node, Leaf):
+                node.lent = True
             if node is None:
                 x = materialise(x)
                 node = Leaf(Side.EDGE, x)
@@ -353,9 +489,9 @@ def _record(op: table.OpRecord, func: Callable[..., Any], args: tuple[Any, ...],
     if shape is None:
         return NotImplemented
     tail, dtype = shape
-    node: Node = Apply(op.name, call.func, nodes, call.params, Cell())
+    node: Node = Apply(op.name, call.func, nodes, call.params, tail)
     if wanted and not torch.is_grad_enabled():
-        node = Apply("detach", torch.detach, (node,), {})
+        node = Apply("detach", torch.detach, (node,), {}, tail)
         wanted = False
     if op.name == "detach" or not (dtype.is_floating_point or dtype.is_complex):
         wanted = False
@@ -364,11 +500,10 @@ def _record(op: table.OpRecord, func: Callable[..., Any], args: tuple[Any, ...],
     else:
         out = _wrap(topology, node, tail, dtype)
     if op.name in table.VIEWS:
-        base: EdgeTensor = call.args[0]
-        if base.relatives is None:
-            base.relatives = [weakref.ref(base)]
-        base.relatives.append(weakref.ref(out))
-        out.relatives = base.relatives
+        seen: EdgeTensor = call.args[0]
+        out.base = base = seen if seen.base is None else seen.base
+        base.views = base.views or []
+        base.views.append(weakref.ref(out))
     return out
 
 
@@ -384,7 +519,11 @@ def scope() -> Iterator[None]:
         yield
     finally:
         _alive.reset(token)
-    for reference in alive:
-        survivor = reference()
+    for survivor in (reference() for reference in alive):
         if survivor is not None:
-            materialise(survivor)
+            with _plainly():
+                node = survivor.node
+                own = isinstance(node, Leaf) and node.side is Side.EDGE and not node.hooked
+                plain = node.tensor if own else materialise(survivor)
+                survivor.node, survivor.plain, survivor.plain_version = Leaf(Side.EDGE, plain), plain, version(plain)
+                survivor.recording = False

@@ -72,16 +72,16 @@ def operand_gradients(
     create_graph = torch.is_grad_enabled()
     memo: dict[Node, Tensor] = {}
     with torch.enable_grad():
+        # An alias each, so that an operand that is used twice gets two gradients instead of their sum twice.
         if create_graph:
-            # An alias each, so that an operand that is used twice gets two gradients instead of their sum twice.
-            inputs = {n: connected(n, topology, memo) for n in operands}
-            inputs = {n: t.view_as(t) for n, t in inputs.items()}
+            inputs = [t.view_as(t) for t in (connected(n, topology, memo) for n in operands)]
         else:
-            inputs = {n: value(n, topology).detach() for n in operands}
-        for n, need in zip(operands, needed, strict=True):
-            if need and not inputs[n].requires_grad:
-                inputs[n].requires_grad_()
-        out = call(node, inputs.__getitem__)
-        wanted = [inputs[n] for n, need in zip(operands, needed, strict=True) if need]
+            inputs = [value(n, topology).detach() for n in operands]
+        for tensor, need in zip(inputs, needed, strict=True):
+            if need and not tensor.requires_grad:
+                tensor.requires_grad_()
+        in_order = iter(inputs)
+        out = call(node, lambda _: next(in_order))
+        wanted = [tensor for tensor, need in zip(inputs, needed, strict=True) if need]
         found = iter(torch.autograd.grad(out, wanted, grad, create_graph=create_graph, allow_unused=True))
     return [next(found) if need else None for need in needed]

@@ -12,10 +12,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from grapevine import ops
-from grapevine.ops.gather_reduce.reference import messages
 from grapevine.topology import Topology
 
 
@@ -131,59 +129,36 @@ class Extreme(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor | None, topology: Topology, reduce: str, x_on: str) -> Tensor:
-        out, arg = ops.gather_reduce(topology.by_dst, x, weight, x_on, "edge", reduce)
+        out, ties = ops.gather_reduce(topology.by_dst, x, weight, x_on, "edge", reduce)
         ctx.topology, ctx.x_on = topology, x_on
-        ctx.save_for_backward(x, weight, out, arg)
+        ctx.save_for_backward(x, weight, out, ties)
         return out
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, None, None, None]:
-        x, weight, out, arg = ctx.saved_tensors
-        grad_x, grad_w = ExtremeBackward.apply(grad, x, weight, out, arg, ctx.topology, ctx.x_on)
+        x, weight, out, ties = ctx.saved_tensors
+        share = grad / ties.clamp(min=1)
+        if torch.is_grad_enabled():
+            grad_x, grad_w = _shares(share, x, weight, out.detach(), ctx.topology, ctx.x_on)
+        else:
+            order = ctx.topology.by_dst if ctx.x_on == "edge" else ctx.topology.by_src
+            grad_x, grad_w = ops.extreme_backward(order, x, weight, ctx.x_on, out, share)
         return grad_x, grad_w, None, None, None
 
 
-class ExtremeBackward(torch.autograd.Function):
-    """The gradient of `Extreme`; its own derivative takes the plain way, message by message."""
-
-    @staticmethod
-    def forward(
-        ctx: Any,
-        grad: Tensor,
-        x: Tensor,
-        weight: Tensor | None,
-        out: Tensor,
-        arg: Tensor,
-        topology: Topology,
-        x_on: str,
-    ) -> tuple[Tensor, Tensor | None]:
-        ctx.topology, ctx.x_on = topology, x_on
-        ctx.save_for_backward(grad, x, weight, out)
-        grads: tuple[Tensor, Tensor | None] = ops.extreme_backward(
-            topology.by_dst, x, weight, x_on, "edge", out, arg, grad
-        )
-        return grads
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, gx: Tensor, gw: Tensor | None) -> tuple[Tensor | None, ...]:
-        grad, x, weight, out = ctx.saved_tensors
-        order = ctx.topology.by_dst
-        with torch.enable_grad():
-            inputs = [t.detach().requires_grad_() for t in (grad, x, weight) if t is not None]
-            free = dict(zip(("grad", "x", "weight"), inputs, strict=False))
-            m = messages(order, free["x"], free.get("weight"), ctx.x_on, "edge")
-            rows = order.rows()
-            mask = (m.detach() == out.index_select(0, rows)).to(grad.dtype)
-            ties = torch.zeros_like(grad).index_add_(0, rows, mask).clamp(min=1)
-            value = (m * mask * (free["grad"] / ties).index_select(0, rows)).sum()
-            firsts = torch.autograd.grad(value, inputs[1:], create_graph=True)
-            total = (firsts[0] * gx).sum()
-            if weight is not None and gw is not None:
-                total = total + (firsts[1] * gw).sum()
-            found = torch.autograd.grad(total, inputs, allow_unused=True)
-        third = found[2] if weight is not None else None
-        return found[0], found[1], third, None, None, None, None
+def _shares(
+    share: Tensor, x: Tensor, weight: Tensor | None, out: Tensor, topology: Topology, x_on: str
+) -> tuple[Tensor, Tensor | None]:
+    """The gradient of `Extreme` as differentiable ops, message by message: for derivatives of higher order."""
+    x_e = x if x_on == "edge" else gather(topology, x)
+    split = (1 if weight is None else weight.shape[1], -1 if x.shape[1] else 0)
+    back = topology.reverse()
+    w_e = None if weight is None else weight.unsqueeze(-1)
+    messages = x_e if w_e is None else (x_e.unflatten(1, split) * w_e).flatten(1)
+    given = gather(back, share) * (messages.detach() == gather(back, out)).to(x.dtype)
+    grad_e = given if w_e is None else (given.unflatten(1, split) * w_e).flatten(1)
+    grad_x = grad_e if x_on == "edge" else segment_sum(back, grad_e)
+    return grad_x, None if weight is None else (given * x_e).unflatten(1, split).sum(-1)
 
 
 class Softmax(torch.autograd.Function):

@@ -1,25 +1,32 @@
 """The planner: named rules rewrite a message's tree until kernels fit it; what is left is computed edge by edge.
 
-    distribute    sum and mean of a + b             -> the sum of both reductions
-    factor        sum of c(dst) * m                 -> c(dst) times the reduction of m
     split_linear  Linear(cat([x_i, x_j, e]))        -> one product per part, those of nodes done once per node
     lift          f(x_j), f of the source alone     -> f(x) once per node, then gathered
+    distribute    sum and mean of a + b             -> the sum of both reductions, where one side is a node's own
+    factor        sum of c(dst) * m                 -> c(dst) times the reduction of m
+    sink_linear   sum of Linear(m)                  -> Linear(sum of m), the bias once per message
     kernel        copy, or scale by edge, head, feature, with sum / mean / max / min: no message is stored
+    fuse          any element-wise message          -> one edge program, reduced or written per edge
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from grapevine.engine import evaluate, kernels, plain
+from grapevine.engine import evaluate, expr, fused, kernels, plain
 from grapevine.engine.edge_tensor import EdgeTensor, materialise, tree_of
+from grapevine.engine.expr import Expr
+from grapevine.engine.fused import Formula, Slot, spread_of
+from grapevine.engine.lowering import element_wise, lower
 from grapevine.engine.mode import computes_now
 from grapevine.engine.plan import note
-from grapevine.engine.tree import Apply, Leaf, Many, Node, Side, needs_autograd
+from grapevine.engine.rules import linear_parts, rewrite
+from grapevine.engine.tree import Apply, Leaf, Node, Side, needs_autograd, tail_of
 from grapevine.topology import Topology
 
 #: Dtypes that kernels reduce; others (integers, complex) take ATen's reductions.
@@ -45,21 +52,36 @@ def reduce(topology: Topology, m: Tensor, how: str) -> Tensor:
     if not isinstance(m, EdgeTensor):
         return _stored(topology, m, how, "the message came as a stored tensor")
     with torch._C.DisableTorchFunctionSubclass():
-        shape = (topology.num_dst, *m.shape[1:])
+        if m.plain is not None:
+            return _stored(topology, materialise(m), how, "the message was computed already")
         node = tree_of(m)
         if node is None or needs_autograd(node):
             return _stored(topology, materialise(m), how, "a gradient hook or a foreign autograd function watches it")
-        out = _Planner(topology, how).run(node)
+        shape = (topology.num_dst, *m.shape[1:])
+        planner = _Planner(topology, m.dtype)
+        out = planner.reduce(rewrite(node, {}), how)
         return out if out.shape == shape else out.expand(shape)
 
 
 def softmax(topology: Topology, e: Tensor) -> Tensor:
     """Softmax over the edges that arrive at each destination, `(E, ...)`."""
-    e = materialise(e)
     if computes_now() or e.dtype not in FLOATS:
-        return plain.softmax(topology.dst_index, topology.num_dst, e)
-    note("softmax", "edges", e.shape, "segment_softmax", e)
-    return kernels.softmax(topology, e)
+        return plain.softmax(topology.dst_index, topology.num_dst, materialise(e))
+    scores = edge_values(topology, e)
+    note("softmax", "edges", scores.shape, "segment_softmax", scores)
+    return kernels.softmax(topology, scores)
+
+
+def edge_values(topology: Topology, e: Tensor) -> Tensor:
+    """A lazy tensor's real values for a kernel that needs them stored: by a program that stores nothing else, where one fits."""
+    if not isinstance(e, EdgeTensor):
+        return e
+    with torch._C.DisableTorchFunctionSubclass():
+        node = None if e.plain is not None or not e.topology.same_as(topology) else tree_of(e)
+        if node is None or needs_autograd(node):
+            return materialise(e)
+        out = _Planner(topology, e.dtype).values(rewrite(node, {}))
+        return out if out.shape == e.shape else out.expand(e.shape)
 
 
 def _stored(topology: Topology, m: Tensor, how: str, why: str) -> Tensor:
@@ -70,141 +92,226 @@ def _stored(topology: Topology, m: Tensor, how: str, why: str) -> Tensor:
 @dataclass(slots=True)
 class _Planner:
     topology: Topology
-    how: str
+    dtype: torch.dtype
+    lifted: dict[Node, Tensor] = field(default_factory=dict)
 
-    def run(self, node: Node) -> Tensor:
+    # -- reductions ------------------------------------------------------------------------------------
+
+    def reduce(self, node: Node, how: str) -> Tensor:
         """The reduction of `node` at the destinations, shape up to broadcasting of trailing dims."""
-        if self.how in ("sum", "mean"):
-            node = split_linear(node, self.topology)
-            if isinstance(node, Apply) and node.name in ("add", "sub") and not node.params:
-                left, right = node.args
-                if _both(left, right):
-                    note("distribute", "-", (), f"{self.how}(a) {'+' if node.name == 'add' else '-'} {self.how}(b)")
-                    a, b = self.run(left), self.run(right)
-                    return a + b if node.name == "add" else a - b
         if node.side is Side.DST:
-            return self.constant(node)
-        if node.side is Side.SRC:
-            x = self.lift(node, self.topology.num_src)
-            note("kernel", "nodes", (self.topology.num_dst, *x.shape[1:]), f"gather_{self.how}", x)
-            return kernels.reduce_source(self.topology, x, None, self.how)
-        scaled = self.scaled(node)
-        if scaled is not None:
-            return scaled
-        m = evaluate.connected(node, self.topology)
+            return self.constant(node, how)
+        if node.side is Side.SRC and self.lifts(node):
+            x = self.lift(node)
+            note("kernel", "nodes", (self.topology.num_dst, *x.shape[1:]), f"gather_{how}", x)
+            return kernels.reduce_source(self.topology, x, None, how)
+        out = self.linear(node, how) if how in ("sum", "mean") else None
+        if out is None:
+            out = self.scaled(node, how)
+        if out is None:
+            out = self.program(node, how)
+        if out is not None:
+            return out
+        m = self.values(node)
         if m.dim() == 0 or m.shape[0] != self.topology.num_edges:
             m = m.expand(self.topology.num_edges, *m.shape[1:])
-        why = "the message is given per edge" if isinstance(node, Leaf) else "no kernel for this form"
-        return _stored(self.topology, m, self.how, why)
+        why = "the message is given per edge" if isinstance(node, Leaf) else "not element-wise"
+        return _stored(self.topology, m, how, why)
 
-    def lift(self, node: Node, num_nodes: int) -> Tensor:
-        """The value of a one-sided subtree, computed once per node."""
-        x = evaluate.on_nodes(node, {})
-        if isinstance(node, Apply):
-            note("lift", "nodes", x.shape, "torch", x)
-        return x if x.shape[0] == num_nodes else x.expand(num_nodes, *x.shape[1:])
-
-    def constant(self, node: Node) -> Tensor:
+    def constant(self, node: Node, how: str) -> Tensor:
         """The message depends on its destination alone: every edge of a node carries the same."""
-        x = self.lift(node, self.topology.num_dst)
+        x = self.lift(node)
         degrees = self.topology.in_degrees(x.dtype).view(-1, *[1] * (x.dim() - 1))
         note("constant", "nodes", x.shape, "degree", x)
-        return x * (degrees if self.how == "sum" else (degrees > 0).to(x.dtype))
+        return x * degrees if how == "sum" else torch.where(degrees > 0, x, torch.zeros_like(x))
 
-    def scaled(self, node: Node) -> Tensor | None:
-        """`w * x_j` with w per edge, head or feature; and `c(dst) * m` under a sum."""
-        if not (isinstance(node, Apply) and node.name == "mul" and not node.params):
+    def linear(self, node: Node, how: str) -> Tensor | None:
+        """Rules that hold because sum and mean are linear."""
+        if not isinstance(node, Apply):
             return None
-        left, right = node.args
-        if not _both(left, right):
-            return self.times_number(left, right)
-        for factor, rest in ((left, right), (right, left)):
-            if self.how in ("sum", "mean") and factor.side is Side.DST and rest.side:
-                x = self.lift(factor, self.topology.num_dst)
-                note("factor", "nodes", x.shape, "torch", x)
-                return x * self.run(rest)
-        for weight, rows in ((left, right), (right, left)):
-            if weight.side is Side.EDGE and rows.side is Side.SRC:
-                w = evaluate.connected(weight, self.topology)
-                x = self.lift(rows, self.topology.num_src)
-                scale = _per_group(w, x)
+        if node.name in ("add", "sub") and not node.params and _both(node.args, (Node, Node)):
+            left, right = node.args
+            one_sided = left.side is Side.DST or right.side is Side.DST or left.side is right.side is Side.SRC
+            if left.side and right.side and one_sided:
+                note("distribute", "-", (), f"{how}(a) {'+' if node.name == 'add' else '-'} {how}(b)")
+                a, b = self.reduce(left, how), self.reduce(right, how)
+                return a + b if node.name == "add" else a - b
+        if node.name == "mul" and not node.params:
+            for factor, rest in (node.args, node.args[::-1]):
+                if isinstance(factor, (int, float)):
+                    return factor * self.reduce(rest, how)
+                if isinstance(factor, Node) and isinstance(rest, Node) and factor.side is Side.DST and rest.side:
+                    x = self.lift(factor)
+                    note("factor", "nodes", x.shape, "torch", x)
+                    return x * self.reduce(rest, how)
+        x_node, weight, bias = linear_parts(node)
+        if x_node is None or weight is None or len(node.tail) != 1:
+            return None
+        inner = self.reduce(x_node, how)
+        note("sink_linear", "nodes", (inner.shape[0], *node.tail), "torch", inner)
+        out = F.linear(inner, weight)
+        if isinstance(bias, Leaf):
+            counts = self.topology.in_degrees(out.dtype)
+            counts = counts if how == "sum" else (counts > 0).to(out.dtype)
+            out = out + counts.unsqueeze(1) * bias.read()
+        return out
+
+    def scaled(self, node: Node, how: str) -> Tensor | None:
+        """`w * x_j` with w per edge, head or feature."""
+        if not (isinstance(node, Apply) and node.name == "mul" and not node.params and _both(node.args, (Node, Node))):
+            return None
+        for weight, rows in (node.args, node.args[::-1]):
+            if weight.side is Side.EDGE and rows.side is Side.SRC and self.lifts(rows):
+                x = self.lift(rows)
+                scale = _per_group(weight, x)
                 if scale is not None:
                     shape = (self.topology.num_dst, *x.shape[1:])
-                    note("kernel", "nodes", shape, f"gather_scale_{self.how}", x)
-                    return kernels.reduce_source(self.topology, x, scale, self.how)
+                    note("kernel", "nodes", shape, f"gather_scale_{how}", x)
+                    w = self.values(weight)
+                    return kernels.reduce_source(self.topology, x, w.reshape(w.shape[0], scale), how)
         return None
 
-    def times_number(self, left: Node | float, right: Node | float) -> Tensor | None:
-        """A number times a message, under a sum."""
-        number, node = (left, right) if isinstance(right, Node) else (right, left)
-        if self.how not in ("sum", "mean") or not isinstance(node, Node) or not isinstance(number, (int, float)):
+    # -- values per edge ----------------------------------------------------------------------------------
+
+    def lifts(self, node: Node) -> bool:
+        """True where a one-sided subtree is cheaper per node than per edge."""
+        nodes = self.topology.num_src if node.side is Side.SRC else self.topology.num_dst
+        return isinstance(node, Leaf) or nodes <= self.topology.num_edges
+
+    def lift(self, node: Node) -> Tensor:
+        """The value of a one-sided subtree, computed once per node."""
+        known = node in self.lifted
+        x = evaluate.on_nodes(node, self.lifted)
+        if isinstance(node, Apply) and not known:
+            note("lift", "nodes", x.shape, "torch", x)
+        nodes = self.topology.num_src if node.side is Side.SRC else self.topology.num_dst
+        return x if x.shape[0] == nodes else x.expand(nodes, *x.shape[1:])
+
+    def values(self, node: Node) -> Tensor:
+        """One row per edge, stored."""
+        if isinstance(node, Leaf):
+            return evaluate.connected(node, self.topology)
+        assert isinstance(node, Apply)
+        if node.side not in (Side.EDGE, Side.NONE):
+            out = self.program(node, "map")
+            if out is not None:
+                return out
+        if node.side in (Side.SRC, Side.DST) and self.lifts(node):
+            return evaluate.connected(Leaf(node.side, self.lift(node)), self.topology)
+        out = evaluate.call(node, self.values)
+        if node.side not in (Side.EDGE, Side.NONE):
+            note("stored", "edges", out.shape, "torch", out, stored=True, why=f"{node.name} is not element-wise")
+        return out
+
+    def program(self, node: Node, how: str) -> Tensor | None:
+        """The node as an edge program, reduced or mapped; None where it is not element-wise over enough of its tree."""
+        groups = 0
+        tail = tail_of(node)
+        inner = node
+        if isinstance(node, Apply) and node.name == "sum" and how == "map":
+            inner, axes = node.args[0], node.args[1]
+            wide = tail_of(inner)
+            if axes != len(wide) or len(node.args) > 2 and node.args[2] not in (True, False):
+                return None
+            groups, tail = math.prod(wide[:-1]), wide
+            if groups == 0 or wide[-1] == 0:
+                return None
+        if not isinstance(inner, Apply) or not element_wise(inner.name):
             return None
-        return number * self.run(node)
-
-
-def _both(left: object, right: object) -> bool:
-    return isinstance(left, Node) and isinstance(right, Node) and bool(left.side) and bool(right.side)
-
-
-def _per_group(w: Tensor, x: Tensor) -> Tensor | None:
-    """A weight `(E, a, 1, ..)` or `(E, a, b, ..)` against rows `(N, a, b, ..)` as `(E, K)`, features in K equal groups."""
-    if w.dim() != x.dim() or w.dtype is not x.dtype:
-        return None
-    groups = 1
-    tail = list(zip(w.shape[1:], x.shape[1:], strict=True))
-    while tail and tail[0][0] == tail[0][1]:
-        groups *= tail.pop(0)[0]
-    if any(mine != 1 for mine, _ in tail):
-        return None
-    return w.reshape(w.shape[0], groups)
-
-
-def split_linear(node: Node, topology: Topology) -> Node:
-    """A linear map of concatenated parts as a sum of linear maps of the parts, where some part lives on nodes."""
-    if not (isinstance(node, Apply) and node.name == "linear" and node.side not in (Side.SRC, Side.DST, Side.EDGE)):
-        return node
-    x, weight, bias = node.args
-    parts = _columns(x)
-    if parts is None:
-        return node
-    assert isinstance(weight, Leaf)
-    matrix = weight.read()
-    total: Node | None = None
-    start = 0
-    for part, width in parts:
-        block = Leaf(Side.NONE, matrix[:, start : start + width])
-        start += width
-        # The bias goes with the first part, so that it is counted once per edge.
-        piece = Apply("linear", F.linear, (part, block, bias if total is None else None), {})
-        total = piece if total is None else Apply("add", torch.add, (total, piece), {})
-    assert total is not None
-    if start != matrix.shape[1]:
-        return node
-    note("split_linear", "-", (), " + ".join(f"W[:, {w}]" for _, w in parts))
-    return total
-
-
-def _columns(node: Node) -> list[tuple[Node, int]] | None:
-    """The parts of a concatenation along the last axis, with their widths."""
-    if not (isinstance(node, Apply) and node.name == "cat" and isinstance(node.args[0], Many)):
-        return None
-    found = []
-    for part in node.args[0].nodes:
-        width = _width(part)
-        if width is None or node.args[1] != 1:
+        build = _Build(self, [], [], {})
+        root = build.expression(inner)
+        if root is None or not build.slots or root.op in ("slot", "const"):
             return None
-        found.append((part, width))
-    return found
+        slots, tensors = build.spread_over(root, tuple(tail))
+        formula = Formula(root, slots, tuple(tail), groups)
+        if how == "map":
+            out = fused.mapped(self.topology, formula, tensors)
+            shape = (self.topology.num_edges, *(tail_of(node)))
+            note("fuse", "edges", shape, "program_map" + ("_sum" if groups else ""), out)
+            return out.view(shape)
+        out = fused.reduced(self.topology, formula, tensors, how)
+        note("fuse", "nodes", out.shape, f"program_{how}", out)
+        return out
 
 
-def _width(node: Node) -> int | None:
-    """Features of a 2-D node, where they can be told from the tree."""
-    if isinstance(node, Leaf):
-        return node.tensor.shape[1] if node.tensor.dim() == 2 and node.side else None
-    assert isinstance(node, Apply)
-    if node.kept is not None:
-        return node.kept[0].shape[1]
-    widths = [_width(n) for n in node.args if isinstance(n, Node) and n.side]
-    if node.name in ("mul", "add", "sub", "div", "neg", "relu") and widths and None not in widths:
-        return max(w for w in widths if w is not None)
-    return None
+def _both(args: tuple[object, ...], kinds: tuple[type, ...]) -> bool:
+    return len(args) == len(kinds) and all(isinstance(a, k) for a, k in zip(args, kinds, strict=True))
+
+
+def _per_group(weight: Node, x: Tensor) -> int | None:
+    """K, if a weight `(E, a, 1, ..)` or `(E, a, b, ..)` scales rows `(N, a, b, ..)` in K equal groups of features."""
+    mine, tail = tail_of(weight), tuple(x.shape[1:])
+    if len(mine) != len(tail):
+        return None
+    mode = spread_of(mine, tail)
+    return None if mode is None or mode[0] == "periodic" else math.prod(mine)
+
+
+@dataclass(slots=True)
+class _Build:
+    """Gathers the leaves of a program while its tree is turned into an expression."""
+
+    planner: _Planner
+    slots: list[Slot]
+    tensors: list[Tensor]
+    known: dict[object, Expr]
+
+    def expression(self, node: Node) -> Expr | None:
+        found = self.known.get(node)
+        if found is None:
+            found = self._expression(node)
+            if found is not None:
+                self.known[node] = found
+        return found
+
+    def _expression(self, node: Node) -> Expr | None:
+        planner = self.planner
+        if isinstance(node, Leaf):
+            return self.leaf(node.side, node.read())
+        assert isinstance(node, Apply)
+        if node.side is Side.NONE:
+            return self.leaf(Side.NONE, evaluate.on_nodes(node, planner.lifted))
+        if node.side in (Side.SRC, Side.DST) and planner.lifts(node):
+            return self.leaf(node.side, planner.lift(node))
+        args: list[Expr] = []
+        for arg in node.args if element_wise(node.name) else ():
+            part: Expr | None
+            if isinstance(arg, Node):
+                part = self.expression(arg)
+            elif isinstance(arg, (int, float)):
+                part = expr.const(float(arg))
+            else:
+                part = None
+            if part is None:
+                break
+            args.append(part)
+        if len(args) == len(node.args):
+            lowered = lower(node.name, node.func, tuple(args), node.params)
+            if lowered is not None:
+                return lowered
+        return self.leaf(Side.EDGE, planner.values(node))
+
+    def leaf(self, side: Side, tensor: Tensor) -> Expr | None:
+        if tensor.dtype is not self.planner.dtype:
+            if tensor.is_floating_point() or tensor.is_complex():
+                return None
+            tensor = tensor.to(self.planner.dtype)
+        key = (side, id(tensor))
+        found = self.known.get(key)
+        if found is None:
+            found = self.known[key] = expr.slot(len(self.slots))
+            self.slots.append(Slot(side, tuple(tensor.shape[1:] if side else tensor.shape)))
+            self.tensors.append(tensor)
+        return found
+
+    def spread_over(self, root: Expr, tail: tuple[int, ...]) -> tuple[tuple[Slot, ...], tuple[Tensor, ...]]:
+        """The leaves, those that cover the message in no simple way spread out first."""
+        slots, tensors = list(self.slots), list(self.tensors)
+        used = set(expr.slots(root))
+        for i, (slot, tensor) in enumerate(zip(self.slots, self.tensors, strict=True)):
+            if i not in used:  # gathered for a part that then could not be lowered
+                slots[i], tensors[i] = Slot(Side.NONE, ()), tensor.new_zeros(())
+            elif spread_of(slot.tail, tail) is None:
+                rows = tensor.shape[:1] if slot.side else ()
+                slots[i], tensors[i] = Slot(slot.side, tail), tensor.expand(*rows, *tail)
+        return tuple(slots), tuple(tensors)

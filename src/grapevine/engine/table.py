@@ -74,6 +74,8 @@ def pointwise(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str,
     """Every operand is broadcast; edge operands must have the dims of the result, or their axis 0 would move."""
     if kwargs and not _plain_params(kwargs):
         return None
+    if any(a is True for a in args[1:]):  # perhaps `inplace`, which some functions take by position
+        return None
     ndim = 0
     for a in args:
         if isinstance(a, Tensor):

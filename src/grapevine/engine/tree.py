@@ -23,37 +23,40 @@ class Side(Flag):
 
 
 class Node:
-    """One value per edge.
+    """One value per edge; what it means never changes, the marks on it do.
 
-    `cell` marks what happened to the wrapper later on (a gradient hook, say); `kept` is the value with its version, once computed.
+    Attributes:
+        side: what it depends on.
+        depth: ops between it and its leaves.
+        kept: the value with its version, once computed.
+        hooked: somebody waits for its gradient (a hook, `retain_grad`), so autograd must go through it step by step.
+        passed: a kernel took its gradient past it, so nobody can ask for it any more.
     """
 
-    __slots__ = ("cell", "kept", "side")
+    __slots__ = ("depth", "hooked", "kept", "passed", "side")
     side: Side
-    cell: Cell | None
-    kept: tuple[Tensor, int] | None
-
-
-class Cell:
-    """The mutable corner of a recorded value: set where its gradient must be computed by autograd, step by step."""
-
-    __slots__ = ("hooked",)
 
     def __init__(self) -> None:
+        self.depth = 0
+        self.kept: tuple[Tensor, int] | None = None
         self.hooked = False
+        self.passed = False
 
 
 class Leaf(Node):
-    """A tensor with its version at the time it was read."""
+    """A tensor with its version at the time it was read.
 
-    __slots__ = ("tensor", "version")
+    `lent` says that recorded ops read it: a message that changes in place must leave them a copy.
+    """
+
+    __slots__ = ("lent", "tensor", "version")
 
     def __init__(self, side: Side, tensor: Tensor) -> None:
+        super().__init__()
         self.side = side
-        self.cell = None
-        self.kept = None
         self.tensor = tensor
-        self.version = 0 if tensor.is_inference() else tensor._version
+        self.version = version(tensor)
+        self.lent = False
 
     def read(self) -> Tensor:
         """The tensor, if it still is what the message saw.
@@ -62,7 +65,7 @@ class Leaf(Node):
             GrapevineError: if it was changed in place since.
         """
         tensor = self.tensor
-        if not tensor.is_inference() and tensor._version != self.version:
+        if version(tensor) != self.version:
             raise GrapevineError(
                 f"a tensor of shape {list(tensor.shape)} was changed in place after the message had read it; expected it "
                 "unchanged until the aggregation; do this instead: x = x + 1 in place of x += 1, or run inside gv.materialised()"
@@ -70,10 +73,23 @@ class Leaf(Node):
         return tensor
 
 
-class Apply(Node):
-    """An op of the table applied to nodes and constants."""
+def tail_of(node: Node) -> tuple[int, ...]:
+    """The shape of one row of the node's value; the whole shape for what is shared."""
+    if isinstance(node, Leaf):
+        return tuple(node.tensor.shape[1:] if node.side else node.tensor.shape)
+    assert isinstance(node, Apply)
+    return node.tail
 
-    __slots__ = ("args", "func", "name", "params")
+
+def version(tensor: Tensor) -> int:
+    """How often the tensor was changed in place; inference tensors do not count."""
+    return 0 if tensor.is_inference() else tensor._version
+
+
+class Apply(Node):
+    """An op of the table applied to nodes and constants; `tail` is the shape of one row of its result."""
+
+    __slots__ = ("args", "func", "name", "params", "tail")
 
     def __init__(
         self,
@@ -81,18 +97,21 @@ class Apply(Node):
         func: Callable[..., Tensor],
         args: tuple[Any, ...],
         params: dict[str, Any],
-        cell: Cell | None = None,
+        tail: tuple[int, ...] = (),
     ) -> None:
+        super().__init__()
         self.name = name
         self.func = func
         self.args = args
         self.params = params
-        self.cell = cell
-        self.kept = None
+        self.tail = tail
         side = Side.NONE
+        depth = 0
         for node in children(args):
             side |= node.side
+            depth = max(depth, node.depth)
         self.side = side
+        self.depth = depth + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,22 +131,30 @@ def children(args: tuple[Any, ...]) -> Iterator[Node]:
 
 
 def walk(node: Node) -> Iterator[Node]:
-    """Every node of the tree, parents first."""
-    pending = [node]
+    """Every node of the tree once, parents first."""
+    pending, seen = [node], {node}
     while pending:
         top = pending.pop()
         yield top
         if isinstance(top, Apply):
-            pending.extend(children(top.args))
+            for child in children(top.args):
+                if child not in seen:
+                    seen.add(child)
+                    pending.append(child)
 
 
 def needs_autograd(node: Node) -> bool:
-    """True where some recorded value got a hook, so that its gradient must really be computed."""
-    return any(n.cell is not None and n.cell.hooked for n in walk(node))
+    """True where somebody waits for the gradient of a recorded value; else those values count as passed from now on."""
+    nodes = list(walk(node))
+    if any(n.hooked for n in nodes):
+        return True
+    for n in nodes:
+        n.passed = True
+    return False
 
 
 def call(node: Apply, values: Callable[[Node], Tensor]) -> Tensor:
-    """Applies the node's op to the values of its children."""
+    """Applies the node's op to the values of its children, asked for in the order of the arguments."""
 
     def resolve(arg: Any) -> Any:
         if isinstance(arg, Node):
@@ -136,5 +163,11 @@ def call(node: Apply, values: Callable[[Node], Tensor]) -> Tensor:
             return [resolve(a) for a in arg.nodes]
         return arg
 
+    args = [resolve(a) for a in node.args]
     with torch._C.DisableTorchFunctionSubclass():
-        return node.func(*(resolve(a) for a in node.args), **node.params)
+        if not torch._C._is_any_autocast_enabled():
+            return node.func(*args, **node.params)
+        # Ops that autocast changes are not recorded inside it, so this one was recorded before, and runs as it was meant.
+        first = args[0][0] if isinstance(args[0], list) else next(a for a in args if isinstance(a, Tensor))
+        with torch.autocast(first.device.type, enabled=False):
+            return node.func(*args, **node.params)

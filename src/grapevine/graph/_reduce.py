@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from grapevine.errors import GraphValueError
@@ -18,6 +19,7 @@ def reduce_rows(src: Tensor, index: Tensor, num_rows: int, reduce: str) -> Tenso
     if reduce != "any" and reduce not in _FOLDS:
         raise GraphValueError(f"expected reduce to be one of {[*_FOLDS, 'any']}, got {reduce!r}")
     size = (num_rows, *src.shape[1:])
+    index = index.to(torch.int64)
     rows = index.view(-1, *[1] * (src.dim() - 1)).expand_as(src)
     if reduce == "any":
         return src.new_zeros(size).scatter_(0, rows, src)

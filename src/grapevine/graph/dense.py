@@ -16,7 +16,7 @@ def _starts(batch: Tensor, batch_size: int | None) -> tuple[Tensor, Tensor, int]
     """Nodes of every graph, the first of them, and the number of graphs."""
     if batch_size is None:
         batch_size = bound(batch)
-    count = batch.new_zeros(batch_size).scatter_add_(0, batch, torch.ones_like(batch))
+    count = batch.new_zeros(batch_size).scatter_add_(0, batch.to(torch.int64), torch.ones_like(batch))
     return count, count.cumsum(0) - count, batch_size
 
 

@@ -177,17 +177,14 @@ def get_self_loop_attr(
 def last_loops(index: Tensor, num_nodes: int) -> Tensor:
     """For every node the last position at which it stands in `index`, -1 where it does not."""
     place = torch.arange(index.numel(), device=index.device)
-    return place.new_full((num_nodes,), -1).scatter_reduce_(0, index, place, "amax")
+    return place.new_full((num_nodes,), -1).scatter_reduce_(0, index.to(torch.int64), place, "amax")
 
 
 def _with_loops(default: Tensor, row: Tensor, edge_attr: Tensor, loop: Tensor) -> Tensor:
     """`default` (N, ...), overwritten by the attributes of the last of each node's own loops."""
-    own = edge_attr[loop]
-    if own.size(0) == 0:
-        return default
     last = last_loops(row[loop], default.size(0))
-    has = (last >= 0).view(-1, *[1] * (default.dim() - 1))
-    return torch.where(has, own[last.clamp(min=0)], default)
+    has = last >= 0
+    return default.index_copy(0, has.nonzero().view(-1), edge_attr[loop][last[has]])
 
 
 def _loops(num_nodes: int, like: Tensor) -> Tensor:

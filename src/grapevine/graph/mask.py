@@ -158,7 +158,7 @@ def map_index(
         out = torch.full_like(src, -1)
     else:  # a table would be mostly empty
         ordered, perm = index.sort(stable=True)
-        place = torch.searchsorted(ordered, src, right=True).sub_(1).clamp_(min=0)
+        place = torch.searchsorted(ordered, src.contiguous(), right=True).sub_(1).clamp_(min=0)
         out = torch.where(ordered[place] == src, perm[place].to(src.dtype), -1)
 
     mask = out >= 0

@@ -259,7 +259,8 @@ def index2ptr(index: Tensor, size: int | None = None) -> Tensor:
     """
     if size is None:
         size = int(index[-1]) + 1 if index.numel() > 0 else 0
-    return torch.searchsorted(index, torch.arange(size + 1, dtype=index.dtype, device=index.device))
+    rows = torch.arange(size + 1, dtype=index.dtype, device=index.device)
+    return torch.searchsorted(index.contiguous(), rows).to(index.dtype)
 
 
 def ptr2index(ptr: Tensor, output_size: int | None = None) -> Tensor:

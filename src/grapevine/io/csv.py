@@ -51,7 +51,9 @@ def read_csv(folder: str | os.PathLike[str], directed: bool = False) -> Data:
     nodes, edges = Path(folder) / "nodes.csv", Path(folder) / "edges.csv"
     for file in (nodes, edges):
         if not file.is_file():
-            raise GraphValueError(f"expected a file {str(file)!r}; write one as shown in help(grapevine.io.read_csv)")
+            raise GraphValueError(
+                f"expected a file {str(file)!r}; write one as shown in help(grapevine.io.read_csv)"
+            )
     data, numbers = _read_nodes(nodes)
     _read_edges(edges, numbers, directed, data)
     return data
@@ -82,7 +84,9 @@ def _read_nodes(file: Path) -> tuple[Data, dict[str, int]]:
     if not features and len(numbers) > _WIDEST_ONE_HOT:
         _fail(file, 1, f"expected feature columns for a graph of more than {_WIDEST_ONE_HOT} nodes, got none")
 
-    classes = sorted(set(labels) - {""}, key=lambda name: (not name.isdigit(), int(name) if name.isdigit() else 0, name))
+    classes = sorted(
+        set(labels) - {""}, key=lambda name: (not name.isdigit(), int(name) if name.isdigit() else 0, name)
+    )
     data = Data(
         x=torch.tensor(values) if features else torch.eye(len(numbers)),
         edge_index=torch.empty(2, 0, dtype=torch.long),

@@ -86,7 +86,8 @@ def load_graph(path: PathLike, device: str | torch.device = "cpu") -> Data | Het
         raise GraphValueError(f"{name}: expected a safetensors file, got {error}") from error
     if header.get("format") != _FORMAT:
         raise GraphValueError(
-            f"{name}: expected a graph saved by save_graph, got other tensors; read them with safetensors.torch.load_file"
+            f"{name}: expected a graph saved by save_graph, got other tensors; read those with "
+            "safetensors.torch.load_file"
         )
     stores = [(s["key"], _decode(s["values"], tensors)) for s in json.loads(header["stores"])]
     if header["class"] == "Data":
@@ -145,8 +146,8 @@ def _decode(value: Any, tensors: Mapping[str, Tensor]) -> Any:
         return [_decode(v, tensors) for v in value]
     if not isinstance(value, dict):
         return value
-    kind = next(iter(value), "")
-    content = value.get(kind)
+    kind: str = next(iter(value), "")
+    content: Any = value.get(kind)
     if kind == "$tensor":
         return tensors[content]
     if kind == "$array":
@@ -157,8 +158,10 @@ def _decode(value: Any, tensors: Mapping[str, Tensor]) -> Any:
         return Role(**_decode(content, tensors))
     if kind == "$sparse":
         layout = _LAYOUTS[content]
-        parts = [tensors[p] for p in value["parts"]]
+        parts, size = [tensors[p] for p in value["parts"]], value["size"]
         if layout is torch.sparse_coo:
-            return torch.sparse_coo_tensor(*parts, value["size"], is_coalesced=True, check_invariants=True)
-        return torch.sparse_compressed_tensor(*parts, value["size"], layout=layout, check_invariants=True)
+            return torch.sparse_coo_tensor(parts[0], parts[1], size, is_coalesced=True, check_invariants=True)
+        return torch.sparse_compressed_tensor(
+            parts[0], parts[1], parts[2], size, layout=layout, check_invariants=True
+        )
     return {k: _decode(v, tensors) for k, v in (content if kind == "$dict" else value).items()}

@@ -17,7 +17,20 @@ from grapevine.errors import GrapevineError
 _SPARSE = {
     name: getattr(scipy.sparse, name) for name in ("csr_matrix", "csc_matrix", "csr_array", "csc_array")
 }
-_NUMPY = {"numpy", "numpy.core.multiarray", "numpy._core.multiarray"}
+_NUMPY = {
+    "numpy",
+    *(f"numpy.{core}.{part}" for core in ("core", "_core") for part in ("multiarray", "numeric")),
+}
+# What the interpreter of pickles raises on nonsense.
+_BROKEN = (
+    pickle.UnpicklingError,
+    EOFError,
+    AttributeError,
+    TypeError,
+    ValueError,
+    LookupError,
+    OverflowError,
+)
 
 
 class UnsafePickleError(GrapevineError, pickle.UnpicklingError):
@@ -36,6 +49,12 @@ def _dtype(code: Any, *_: Any) -> np.dtype[Any]:
     if dtype.hasobject or dtype.kind == "V":
         raise UnsafePickleError(f"expected an array of numbers or strings in the pickle, got dtype {dtype!r}")
     return dtype
+
+
+def _frombuffer(
+    buffer: bytes, dtype: np.dtype[Any], shape: tuple[int, ...], order: str
+) -> np.ndarray[Any, Any]:
+    return np.frombuffer(buffer, dtype).reshape(shape, order="F" if order == "F" else "C")
 
 
 def _scalar(dtype: np.dtype[Any], value: bytes | str) -> np.generic:
@@ -59,8 +78,13 @@ def _new_object(cls: type, base: type, state: Any) -> Any:
 
 def _admitted(module: str, name: str) -> Callable[..., Any] | type | None:
     if module in _NUMPY:
-        table = {"ndarray": np.ndarray, "dtype": _dtype, "_reconstruct": _reconstruct, "scalar": _scalar}
-        return table.get(name)
+        return {
+            "ndarray": np.ndarray,
+            "dtype": _dtype,
+            "_reconstruct": _reconstruct,
+            "_frombuffer": _frombuffer,
+            "scalar": _scalar,
+        }.get(name)
     if module.startswith("scipy.sparse"):
         return _SPARSE.get(name)
     return {
@@ -112,20 +136,12 @@ def unpickle(path: str | os.PathLike[str], encoding: str = "latin1") -> Any:
     with Path(path).open("rb") as file:
         try:
             value = ArrayUnpickler(file, encoding=encoding).load()
+            if scipy.sparse.issparse(value):
+                value.check_format(full_check=True)  # an index out of range would write out of bounds
         except UnsafePickleError as error:
             raise UnsafePickleError(f"{os.fspath(path)}: {error}") from None
-        except (
-            pickle.UnpicklingError,
-            EOFError,
-            AttributeError,
-            TypeError,
-            ValueError,
-            IndexError,
-            KeyError,
-        ) as error:
+        except _BROKEN as error:
             raise UnsafePickleError(
                 f"{os.fspath(path)}: expected a pickle of arrays, got a broken one ({error})"
             ) from error
-    if scipy.sparse.issparse(value):
-        value.check_format(full_check=True)  # an index out of range would write out of bounds
     return value

@@ -55,7 +55,9 @@ class PositionalEncoding(torch.nn.Module):
     ) -> None:
         super().__init__()
         if out_channels % 2 != 0:
-            raise GraphValueError(f"expected an even 'out_channels', got {out_channels}; half are sines, half cosines")
+            raise GraphValueError(
+                f"expected an even 'out_channels', got {out_channels}; half are sines, half cosines"
+            )
         self.out_channels = out_channels
         self.base_freq = base_freq
         self.granularity = granularity
@@ -102,7 +104,9 @@ class TemporalEncoding(torch.nn.Module):
         super().__init__()
         self.out_channels = out_channels
         root = math.sqrt(out_channels)
-        self.register_buffer("weight", root ** -torch.linspace(0, root, out_channels, device=device).view(1, -1))
+        self.register_buffer(
+            "weight", root ** -torch.linspace(0, root, out_channels, device=device).view(1, -1)
+        )
 
     def reset_parameters(self) -> None:
         """Nothing to draw."""

@@ -10,7 +10,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
-__all__ = ["constant", "glorot", "glorot_orthogonal", "kaiming_uniform", "normal", "ones", "reset", "uniform", "zeros"]
+__all__ = [
+    "constant",
+    "glorot",
+    "glorot_orthogonal",
+    "kaiming_uniform",
+    "normal",
+    "ones",
+    "reset",
+    "uniform",
+    "zeros",
+]
 
 
 def _tensors(value: Any) -> Iterator[Tensor]:
@@ -50,10 +60,10 @@ def kaiming_uniform(value: Any, fan: int, a: float) -> None:
 
 
 def glorot(value: Any) -> None:
-    """Fills with numbers from the uniform distribution over `±sqrt(6 / (rows + columns))` of the last two dimensions.
+    """Fills with numbers from the uniform distribution over `±sqrt(6 / (rows + columns))`.
 
     Args:
-        value: what to fill; tensors of two or more dimensions.
+        value: what to fill; tensors whose last two dimensions are rows and columns.
 
     Example:
         >>> weight = torch.empty(2, 4)

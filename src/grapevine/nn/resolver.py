@@ -57,31 +57,41 @@ class Resolver:
         self.register(*entries)
 
     def register(self, *entries: Callable[..., Any], **aliases: Callable[..., Any]) -> None:
-        """Enters classes and functions under their own names, and `aliases`; what a name meant before stays."""
+        """Enters classes and functions by their own names, and `aliases`; what a name meant before stays."""
         for name, entry in [*((entry.__name__, entry) for entry in entries), *aliases.items()]:
             self.known.append(name)
             self._table.setdefault(_plain(name), entry)
             self._table.setdefault(_plain(name).replace(self.common, ""), entry)
 
     def __call__(self, query: Any, *args: Any, **kwargs: Any) -> Any:
-        """Returns the function of that name, or a new object of that class; what is no string comes back as it is.
+        """The function, or a new object of the class, of that name; what is no string comes back as it is.
 
         Raises:
             GraphValueError: for an unknown name; the message lists the known ones.
         """
         if not isinstance(query, str):
             return query
-        entry = self._table.get(_plain(query))
-        if entry is None:
+        entry = self.entry(query)
+        return entry(*args, **kwargs) if isinstance(entry, type) else entry
+
+    def entry(self, name: str) -> Callable[..., Any]:
+        """The class or function of that name.
+
+        Raises:
+            GraphValueError: for an unknown name; the message lists the known ones.
+        """
+        if _plain(name) not in self._table:
             raise GraphValueError(
-                f"expected the name of a known {self.kind}, got {query!r}; "
+                f"expected the name of a known {self.kind}, got {name!r}; "
                 f"use one of {', '.join(sorted(self.known))}, or pass the object itself"
             )
-        return entry(*args, **kwargs) if isinstance(entry, type) else entry
+        return self._table[_plain(name)]
 
 
 def _classes(namespace: Any, base: type) -> list[type]:
-    return [entry for entry in vars(namespace).values() if isinstance(entry, type) and issubclass(entry, base)]
+    return [
+        entry for entry in vars(namespace).values() if isinstance(entry, type) and issubclass(entry, base)
+    ]
 
 
 def swish(x: Tensor) -> Tensor:

@@ -18,6 +18,18 @@ class _Step(NamedTuple):
     def __str__(self) -> str:
         return f"{', '.join(self.inputs)} -> {', '.join(self.outputs)}"
 
+    def named(self, result: Any) -> dict[str, Any]:
+        """What the module returned, by name."""
+        if len(self.outputs) == 1:
+            return {self.outputs[0]: result}
+        several = isinstance(result, (tuple, list))
+        if not several or len(result) != len(self.outputs):
+            raise GraphValueError(
+                f"expected {len(self.outputs)} values from {self.name!r}, for {', '.join(self.outputs)}, "
+                f"got {len(result) if several else f'a {type(result).__name__}'}"
+            )
+        return dict(zip(self.outputs, result))
+
 
 def _split_top(text: str) -> list[str]:
     """Splits at the commas that stand in no bracket, as in `"x: Dict[str, Tensor], edge_index"`."""
@@ -52,9 +64,10 @@ class Sequential(torch.nn.Module):
 
     Args:
         input_args: names of the arguments, such as `"x, edge_index"`; type annotations are allowed.
-        modules: modules and functions, each alone or in a pair with its signature such as `"x, edge_index -> x"`;
-            one without a signature takes what its predecessor returned, and returns it under the same names.
-            The first needs one. Or a dictionary of them, whose keys become the names of the submodules.
+        modules: modules and functions, each alone or in a pair with its signature such as `"x, edge_index ->
+            x"`; one without a signature takes what its predecessor returned, and returns it under the same
+            names. The first needs one. Or a dictionary of them, whose keys become the names of the
+            submodules.
 
     Returns:
         what the last module returns.
@@ -62,6 +75,8 @@ class Sequential(torch.nn.Module):
     Raises:
         GraphValueError: where a signature cannot be read, or wants a value that nothing has returned yet.
         GraphTypeError: where an entry is not callable, or the arguments of a call do not fit `input_args`.
+
+    In a call, a GraphValueError says that a module did not return as many values as it has names for.
 
     Example:
         >>> model = Sequential("x, batch", [
@@ -83,7 +98,9 @@ class Sequential(torch.nn.Module):
         if not isinstance(modules, Mapping):
             modules = {f"module_{i}": module for i, module in enumerate(modules)}
         if len(modules) == 0:
-            raise GraphValueError(f"expected a non-empty list of modules for {self.__class__.__name__}, got none")
+            raise GraphValueError(
+                f"expected a non-empty list of modules for {self.__class__.__name__}, got none"
+            )
 
         self._steps: list[_Step] = []
         known = set(self.input_args)
@@ -92,7 +109,8 @@ class Sequential(torch.nn.Module):
             for value in step.inputs:
                 if value not in known:
                     raise GraphValueError(
-                        f"expected the inputs of {name!r} among {', '.join(sorted(known))}, got {value!r} in '{step}'; "
+                        f"expected the inputs of {name!r} among {', '.join(sorted(known))}, "
+                        f"got {value!r} in '{step}'; "
                         "add it to 'input_args', or return it from an earlier module"
                     )
             known.update(step.outputs)
@@ -103,7 +121,9 @@ class Sequential(torch.nn.Module):
         module, signature = entry, None
         if isinstance(entry, (tuple, list)):
             if len(entry) not in (1, 2):
-                raise GraphValueError(f"expected a module, or a pair of a module and its signature, got {entry!r}")
+                raise GraphValueError(
+                    f"expected a module, or a pair of a module and its signature, got {entry!r}"
+                )
             module, signature = (*entry, None)[:2]
         if not callable(module):
             raise GraphTypeError(f"expected a callable module for {name!r}, got {module!r}")
@@ -137,10 +157,7 @@ class Sequential(torch.nn.Module):
         result = None
         for step in self._steps:
             result = getattr(self, step.name)(*(values[name] for name in step.inputs))
-            if len(step.outputs) == 1:
-                values[step.outputs[0]] = result
-            else:
-                values.update(zip(step.outputs, result))
+            values.update(step.named(result))
         return result
 
     def _bind(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:

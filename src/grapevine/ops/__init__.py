@@ -5,6 +5,7 @@ They know no graph container and no autograd: `grapevine.engine.kernels` gives t
 
 from grapevine.ops._backend import Backend, Op, backend
 from grapevine.ops.edge_dot import edge_dot
+from grapevine.ops.edge_program import edge_program
 from grapevine.ops.extreme_backward import extreme_backward
 from grapevine.ops.gather_reduce import gather_reduce
 from grapevine.ops.order import Order
@@ -17,6 +18,7 @@ __all__ = [
     "Order",
     "backend",
     "edge_dot",
+    "edge_program",
     "extreme_backward",
     "gather_reduce",
     "segment_softmax",

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from grapevine.errors import GraphValueError
+from grapevine.utils import select
 
 
 class BaseTransform(ABC):
@@ -53,6 +54,12 @@ def needed(data: Any, key: str, transform: BaseTransform) -> Any:
             f"do this instead: set 'data.{key}' before {name}"
         )
     return data[key]
+
+
+def select_rows(store: Any, keys: Iterable[str], index: Tensor) -> None:
+    """Keeps the given rows of attributes, along the dimension that the graph joins them, in place."""
+    for key in keys:
+        store[key] = select(store[key], index, store._parent().__cat_dim__(key, store[key], store))
 
 
 def append_columns(old: Tensor | None, new: Tensor, cat: bool = True) -> Tensor:

@@ -168,7 +168,8 @@ class FeaturePropagation(BaseTransform):
         x = needed(data, "x", self)
         if x.shape != self.missing_mask.shape:
             raise GraphValueError(
-                f"expected a missing_mask of shape {list(x.shape)}, as data.x, got {list(self.missing_mask.shape)}"
+                f"expected a missing_mask of the shape of data.x, {list(x.shape)}, "
+                f"got {list(self.missing_mask.shape)}"
             )
         if "edge_index" in data:
             edge_index, weight = data["edge_index"], data.get("edge_weight", data.get("edge_attr"))

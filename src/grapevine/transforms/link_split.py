@@ -10,10 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from grapevine.data import Data, HeteroData
-from grapevine.data.nested import select
+from grapevine.data import HeteroData
 from grapevine.errors import GraphTypeError, GraphValueError
-from grapevine.transforms.base import BaseTransform
+from grapevine.transforms.base import BaseTransform, select_rows
 from grapevine.utils import negative_sampling
 
 EdgeType = tuple[str, str, str]
@@ -91,16 +90,16 @@ class RandomLinkSplit(BaseTransform):
 
     def forward(self, data: Any) -> tuple[Any, Any, Any]:
         graphs = (copy.copy(data), copy.copy(data), copy.copy(data))
-        for edge_type, reverse in self._types(data):
-            if edge_type is None:
-                self._split(data._store, [graph._store for graph in graphs], None)
-            else:
-                self._split(data[edge_type], [graph[edge_type] for graph in graphs], reverse)
+        if not isinstance(data, HeteroData):
+            work = [(data._store, [graph._store for graph in graphs], None)]
+        else:
+            work = [(data[t], [graph[t] for graph in graphs], reverse) for t, reverse in self._types(data)]
+        orders = [self._order(store, self._one_way(store, reverse)) for store, _, reverse in work]
+        for (store, outs, reverse), order in zip(work, orders):
+            self._split(store, outs, reverse, order)
         return graphs
 
-    def _types(self, data: Data | HeteroData) -> Sequence[tuple[EdgeType | None, EdgeType | None]]:
-        if not isinstance(data, HeteroData):
-            return [(None, None)]
+    def _types(self, data: HeteroData) -> list[tuple[EdgeType, EdgeType | None]]:
         if self.edge_types is None:
             raise GraphValueError(
                 "expected the edge types to split of a HeteroData, got None; "
@@ -110,16 +109,17 @@ class RandomLinkSplit(BaseTransform):
             return list(zip(self.edge_types, self.rev_edge_types))  # type: ignore[arg-type]
         return [(self.edge_types, self.rev_edge_types)]  # type: ignore[list-item]
 
-    def _split(self, store: Any, outs: Sequence[Any], reverse: EdgeType | None) -> None:
-        one_way = self.is_undirected and not store.is_bipartite()
-        if reverse is not None and store._parent()[reverse]._key != store._key:
-            one_way = False
-        edge_index = store.edge_index
-        edges = torch.arange(edge_index.size(1), device=edge_index.device)
-        if one_way:
-            edges = edges[edge_index[0] <= edge_index[1]]
-        edges = edges[torch.randperm(edges.numel(), device=edges.device)]
+    def _one_way(self, store: Any, reverse: EdgeType | None) -> bool:
+        """Whether both directions of an edge are split as one."""
+        own = reverse is None or store._parent()[reverse]._key == store._key
+        return self.is_undirected and own and not store.is_bipartite()
 
+    def _order(self, store: Any, one_way: bool) -> Tensor:
+        row, col = store.edge_index
+        edges = (row <= col).nonzero().view(-1) if one_way else torch.arange(row.numel(), device=row.device)
+        return edges[torch.randperm(edges.numel(), device=edges.device)]
+
+    def _split(self, store: Any, outs: Sequence[Any], reverse: EdgeType | None, edges: Tensor) -> None:
         num_val = _count(self.num_val, edges.numel())
         num_test = _count(self.num_test, edges.numel())
         num_train = edges.numel() - num_val - num_test
@@ -140,7 +140,7 @@ class RandomLinkSplit(BaseTransform):
         negative = _sample(store, num_negative)
 
         for out, index in zip(outs, passing):
-            _keep(out, index, one_way, reverse)
+            _keep(out, index, self._one_way(store, reverse), reverse)
         for out, index, pairs in zip(outs, predicted, negative):
             self._label(store, index, pairs, out)
 
@@ -151,8 +151,8 @@ class RandomLinkSplit(BaseTransform):
             if negative.numel() > 0:
                 if label.dtype != torch.long:
                     raise GraphTypeError(
-                        f"expected int64 classes in {self.key!r}, got {label.dtype}; do this instead: convert it "
-                        "by `.long()`, or set neg_sampling_ratio=0.0 to sample no pairs"
+                        f"expected int64 classes in {self.key!r}, got {label.dtype}; do this instead: "
+                        "convert it by `.long()`, or set neg_sampling_ratio=0.0 to sample no pairs"
                     )
                 label = label + 1
             out[self.key] = None
@@ -200,9 +200,7 @@ def _sample(store: Any, counts: list[int]) -> tuple[Tensor, Tensor, Tensor]:
 def _keep(store: Any, index: Tensor, both_ways: bool, reverse: EdgeType | None) -> None:
     """Restricts an edge type (and its reverse) to some edges; `both_ways` appends the reverse of each."""
     rows = torch.cat([index, index]) if both_ways else index
-    for key in store.edge_attrs():
-        if key != "edge_index":
-            store[key] = select(store[key], rows, store.cat_dim(key))
+    select_rows(store, [key for key in store.edge_attrs() if key != "edge_index"], rows)
     kept = store.edge_index[:, index]
     store.edge_index = torch.cat([kept, kept.flip(0)], dim=-1) if both_ways else kept
 

@@ -12,8 +12,7 @@ from grapevine.utils import index_to_mask, mask_to_index
 
 
 def _names(attrs: list[str] | None, store: Any, suffix: str) -> list[str]:
-    names = [key for key in store if key.endswith(suffix)] if attrs is None else attrs
-    return [name for name in names if "edge_index" not in name]
+    return [key for key in store if key.endswith(suffix)] if attrs is None else attrs
 
 
 class IndexToMask(BaseTransform):
@@ -46,7 +45,7 @@ class IndexToMask(BaseTransform):
             if len(sizes) != len(names):
                 raise GraphValueError(f"expected one size for each of {names}, got {list(sizes)}")
             for name, size in zip(names, sizes):
-                if name in store:
+                if name in store and "edge_index" not in name:
                     if size is None:
                         size = store.num_edges if store.is_edge_attr(name) else store.num_nodes
                     store[f"{name[:-6]}_mask"] = index_to_mask(store[name], size=size)

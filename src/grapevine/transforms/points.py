@@ -90,7 +90,8 @@ class LinearTransformation(BaseTransform):
                 pos = store.pos.view(-1, 1) if store.pos.dim() == 1 else store.pos
                 if pos.size(-1) != self.matrix.size(0):
                     raise GraphValueError(
-                        f"expected positions with {self.matrix.size(0)} coordinates for this matrix, got {pos.size(-1)}"
+                        f"expected positions with {self.matrix.size(0)} coordinates, as the matrix has, "
+                        f"got {pos.size(-1)}"
                     )
                 store.pos = pos @ self.matrix.to(pos.device, pos.dtype)
         return data

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from grapevine.data import Data, HeteroData
 from grapevine.errors import GraphValueError
-from grapevine.transforms.base import BaseTransform, needed
+from grapevine.transforms.base import BaseTransform, needed, select_rows
 from grapevine.utils import (
     coalesce,
     cumsum,
@@ -82,10 +82,9 @@ class RemoveIsolatedNodes(BaseTransform):
 
         # Before edges are renumbered, which may be what tells the number of nodes.
         for store in data.node_stores:
-            has_count = "num_nodes" in store
-            store.select_("node", kept[store._key])
-            if has_count:
-                store.num_nodes = kept[store._key].numel()
+            count = {"num_nodes": kept[store._key].numel()} if "num_nodes" in store else {}
+            select_rows(store, store.node_attrs(), kept[store._key])
+            store.update(count)
         for store in data.edge_stores:
             if "edge_index" in store:
                 src, dst = _ends(store)
@@ -228,20 +227,16 @@ class VirtualNode(BaseTransform):
         edge_index = needed(data, "edge_index", self)
         num_nodes = data.num_nodes
         store = data._store
-        added = {"node": 1, "edge": 2 * num_nodes}
         edge_type = data.get("edge_type", torch.zeros_like(edge_index[0]))
-        for key, level in store.levels().items():
+        added = dict.fromkeys(store.node_attrs(), 1) | dict.fromkeys(store.edge_attrs(), 2 * num_nodes)
+        for key, count in added.items():
             value = store[key]
-            if key in ("edge_index", "edge_type") or not isinstance(value, Tensor) or level not in added:
-                continue
-            if key == "edge_weight":
-                fill: float | int = 1.0
-            else:
-                fill = int(value[0]) if key == "batch" else 0
-            dim = store.cat_dim(key)
-            shape = list(value.shape)
-            shape[dim] = added[level]
-            store[key] = torch.cat([value, value.new_full(shape, fill)], dim=dim)
+            if key not in ("edge_index", "edge_type") and isinstance(value, Tensor):
+                dim = data.__cat_dim__(key, value)
+                shape = [*value.shape]
+                shape[dim] = count
+                fill = 1 if key == "edge_weight" else int(value[0]) if key == "batch" else 0
+                store[key] = torch.cat([value, value.new_full(shape, fill)], dim=dim)
 
         nodes = torch.arange(num_nodes, device=edge_index.device)
         hub = torch.full_like(nodes, num_nodes)

@@ -78,11 +78,18 @@ from grapevine.utils._train_test_split_edges import train_test_split_edges
 from grapevine.utils._trim_to_layer import (
     trim_to_layer,
 )
+from grapevine.utils.convert import (
+    from_networkx,
+    from_scipy_sparse_matrix,
+    to_networkx,
+    to_scipy_sparse_matrix,
+)
 from grapevine.utils.embedding import (
     get_embeddings,
     get_embeddings_hetero,
     get_num_hops,
 )
+from grapevine.utils.influence import total_influence
 from grapevine.utils.nested import (
     from_nested_tensor,
     to_nested_tensor,
@@ -108,6 +115,8 @@ __all__ = [
     "dropout_path",
     "erdos_renyi_graph",
     "from_nested_tensor",
+    "from_networkx",
+    "from_scipy_sparse_matrix",
     "get_embeddings",
     "get_embeddings_hetero",
     "get_laplacian",
@@ -153,11 +162,14 @@ __all__ = [
     "to_dense_batch",
     "to_edge_index",
     "to_nested_tensor",
+    "to_networkx",
+    "to_scipy_sparse_matrix",
     "to_torch_coo_tensor",
     "to_torch_csc_tensor",
     "to_torch_csr_tensor",
     "to_torch_sparse_tensor",
     "to_undirected",
+    "total_influence",
     "train_test_split_edges",
     "trim_to_layer",
     "unbatch",

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
-from tests.nn.peer import assert_same_as_peer, assert_same_start, integers, normal, uniform
 from torch_geometric.nn import aggr as pyg
 
 import grapevine as gv
 from grapevine.errors import GraphValueError
 from grapevine.nn import aggr
+from tests.nn.peer import assert_same_as_peer, assert_same_start, integers, normal, uniform
 
 N, E, F = 6, 20, 4
 UNSORTED = integers(N - 1, E, seed=1)  # the last group is empty
@@ -29,7 +29,9 @@ CASES = [
     ("PowerMean", {"p": 0.5, "learn": True}),
     ("PowerMean", {"p": 2.0, "learn": True, "channels": F, "clamp_min": 0.2, "clamp_max": 0.9}),
 ]
-ANY_SHAPE = [case for case in CASES if "channels" not in case[1]]  # a learned value per channel needs a matrix
+ANY_SHAPE = [
+    case for case in CASES if "channels" not in case[1]
+]  # a learned value per channel needs a matrix
 
 
 def ids(case: tuple[str, dict[str, object]]) -> str:
@@ -65,7 +67,9 @@ def test_ptr_means_the_sorted_index(case: tuple[str, dict[str, object]]) -> None
     ptr = torch.tensor([0, 4, 4, 9, E])
     index = torch.arange(4).repeat_interleave(ptr.diff())
     ours, theirs = pair(*case)
-    assert_same_as_peer(ours, theirs, uniform(E, F), kwargs={"ptr": ptr}, peer_kwargs={"index": index, "dim_size": 4})
+    assert_same_as_peer(
+        ours, theirs, uniform(E, F), kwargs={"ptr": ptr}, peer_kwargs={"index": index, "dim_size": 4}
+    )
     if case[0] != "Mul":  # torch_geometric has no product over `ptr`
         assert_same_as_peer(ours, theirs, uniform(E, F), kwargs={"ptr": ptr}, grad=False)
 

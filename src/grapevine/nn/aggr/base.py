@@ -18,12 +18,13 @@ class Aggregation(torch.nn.Module):
     .. math::
         \mathbf{y}_n = \bigoplus \{ \mathbf{x}_e : \mathrm{index}_e = n \}
 
-    A subclass writes `forward(self, x, index=None, ptr=None, dim_size=None, dim=-2)`; by the time it runs, `index` and
-    `dim_size` are known, whatever the caller gave.
+    A subclass writes `forward(self, x, index=None, ptr=None, dim_size=None, dim=-2)`; by the time it runs,
+    `index` and `dim_size` are known, whatever the caller gave.
 
     Forward:
         x: elements, (*, E, F), possibly a lazy edge tensor.
-        index: group of each element, int64 (E,) in [0, N); in any order unless the aggregation says otherwise.
+        index: group of each element, int64 (E,) in [0, N); in any order unless the aggregation says
+            otherwise.
         ptr: instead, for elements sorted by group, where each group begins: int64 (N + 1,) from 0 to E.
             With neither, all elements are one group.
         dim_size: number of groups N; the largest index plus one if None.
@@ -62,7 +63,8 @@ class Aggregation(torch.nn.Module):
         if ptr is not None:
             if dim_size not in (None, ptr.numel() - 1):
                 raise GraphValueError(
-                    f"expected dim_size={ptr.numel() - 1}, the number of groups in 'ptr', got the invalid 'dim_size' {dim_size}"
+                    f"expected dim_size={ptr.numel() - 1}, the number of groups in 'ptr', "
+                    f"got the invalid 'dim_size' {dim_size}"
                 )
             dim_size = ptr.numel() - 1
             if index is None:
@@ -98,9 +100,9 @@ class Aggregation(torch.nn.Module):
         if index is None or torch.compiler.is_compiling() or bool((index[:-1] <= index[1:]).all()):
             return
         raise GraphValueError(
-            f"expected a sorted index, since {self.__class__.__name__} depends on the order of the elements, got one "
-            "that is not sorted; inside a MessagePassing layer sort the edges by destination first, with "
-            "data.sort(sort_by_row=False); elsewhere index, order = index.sort(stable=True); x = x[order]"
+            f"expected a sorted index, since {self.__class__.__name__} needs each group in one piece, "
+            "got one that is not sorted; inside a MessagePassing layer sort the edges by destination first, "
+            "with data.sort(sort_by_row=False); elsewhere index, order = index.sort(stable=True); x = x[order]"
         )
 
     def assert_two_dimensional_input(self, x: Tensor, dim: int) -> None:
@@ -111,7 +113,7 @@ class Aggregation(torch.nn.Module):
         """
         if x.dim() != 2 or dim not in (-2, 0):
             raise GraphValueError(
-                f"{self.__class__.__name__} requires two-dimensional inputs, aggregated in the first dimension; "
+                f"{self.__class__.__name__} requires two-dimensional inputs, reduced in the first dimension; "
                 f"got {x.dim()} dimensions and dim={dim}"
             )
 
@@ -127,7 +129,9 @@ class Aggregation(torch.nn.Module):
         """Reduces each group by `"sum"`, `"mean"`, `"max"`, `"min"` or `"mul"`; arguments as in `forward`."""
         if index is None:
             if ptr is None:
-                raise GraphValueError("expected the groups of the elements, got neither; pass 'index' or 'ptr'")
+                raise GraphValueError(
+                    "expected the groups of the elements, got neither; pass 'index' or 'ptr'"
+                )
             index, dim_size = ptr_to_index(ptr, x.size(dim)), ptr.numel() - 1
         return scatter(x, index, dim, dim_size, reduce)
 
@@ -148,7 +152,8 @@ class Aggregation(torch.nn.Module):
             index: group of each element, sorted.
             ptr, dim_size, dim: as in `forward`.
             fill_value: for the places that are not taken.
-            max_num_elements: D; elements of a group beyond it are dropped. The size of the largest group if None.
+            max_num_elements: D; elements of a group beyond it are dropped. The size of the largest group if
+                None.
         """
         self.assert_index_present(index)
         self.assert_sorted_index(index)

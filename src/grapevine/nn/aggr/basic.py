@@ -170,7 +170,9 @@ class StdAggregation(Aggregation):
 
 def _learned(initial: float, learn: bool, channels: int, what: str) -> float | Parameter:
     if not learn and channels != 1:
-        raise GraphValueError(f"expected channels=1 where '{what}' is not learned, got {channels}; pass learn=True")
+        raise GraphValueError(
+            f"expected channels=1 where '{what}' is not learned, got {channels}; pass learn=True"
+        )
     return Parameter(torch.full((channels,), float(initial))) if learn else initial
 
 
@@ -179,7 +181,8 @@ class SoftmaxAggregation(Aggregation):
 
     .. math::
         \mathrm{softmax}(\mathcal{X} \mid t) = \sum_{\mathbf{x}_i \in \mathcal{X}}
-        \frac{\exp(t \cdot \mathbf{x}_i)}{\sum_{\mathbf{x}_j \in \mathcal{X}} \exp(t \cdot \mathbf{x}_j)} \cdot \mathbf{x}_i
+        \frac{\exp(t \cdot \mathbf{x}_i)}{\sum_{\mathbf{x}_j \in \mathcal{X}} \exp(t \cdot \mathbf{x}_j)}
+        \cdot \mathbf{x}_i
 
     Args:
         t: inverse temperature; 0 gives the mean, large values the maximum.
@@ -197,10 +200,14 @@ class SoftmaxAggregation(Aggregation):
     Source: "DeeperGCN: All You Need to Train Deeper GCNs" (arXiv:2006.07739).
     """
 
-    def __init__(self, t: float = 1.0, learn: bool = False, semi_grad: bool = False, channels: int = 1) -> None:
+    def __init__(
+        self, t: float = 1.0, learn: bool = False, semi_grad: bool = False, channels: int = 1
+    ) -> None:
         super().__init__()
         if learn and semi_grad:
-            raise GraphValueError("expected semi_grad=False where 't' is learned, got True; pass one of the two")
+            raise GraphValueError(
+                "expected semi_grad=False where 't' is learned, got True; pass one of the two"
+            )
         self._initial = t
         self.learn = learn
         self.semi_grad = semi_grad
@@ -241,7 +248,8 @@ class PowerMeanAggregation(Aggregation):
         p: power; 1 gives the mean, large values the maximum.
         learn: learn p, which begins as given.
         channels: number of learned p: 1, or one for each feature (then `x` must be a matrix).
-        clamp_min, clamp_max: values, and their means, are clamped to this range unless p is 1; None: no bound.
+        clamp_min, clamp_max: values, and their means, are clamped to this range unless p is 1; None: no
+            bound.
 
     Raises:
         GraphValueError: for `channels` without `learn`.
@@ -300,13 +308,15 @@ class VariancePreservingAggregation(Aggregation):
     r"""Sums each group and divides by the root of its size, which keeps the variance; an empty one gives 0.
 
     .. math::
-        \mathrm{vpa}(\mathcal{X}) = \frac{1}{\sqrt{|\mathcal{X}|}} \sum_{\mathbf{x} \in \mathcal{X}} \mathbf{x}
+        \mathrm{vpa}(\mathcal{X}) =
+        \frac{1}{\sqrt{|\mathcal{X}|}} \sum_{\mathbf{x} \in \mathcal{X}} \mathbf{x}
 
     Example:
         >>> VariancePreservingAggregation()(torch.ones(4, 1), torch.zeros(4, dtype=torch.long)).tolist()
         [[2.0]]
 
-    Source: "GNN-VPA: A Variance-Preserving Aggregation Strategy for Graph Neural Networks" (arXiv:2403.04747).
+    Source: "GNN-VPA: A Variance-Preserving Aggregation Strategy for Graph Neural Networks"
+    (arXiv:2403.04747).
     """
 
     def forward(
@@ -318,6 +328,7 @@ class VariancePreservingAggregation(Aggregation):
         dim: int = -2,
     ) -> Tensor:
         out = self.reduce(x, index, ptr, dim_size, dim)
+        assert index is not None
         return out / along(degree(index, dim_size, out.dtype).sqrt().clamp(min=1), out, dim)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
@@ -15,8 +16,9 @@ from grapevine.utils import scatter
 
 
 class ResNetPotential(torch.nn.Module):
-    """A network from pairs of an element and its group's output to an energy, with connections from the input to
-    every layer; the energy is averaged over each group and summed over the groups.
+    """A network from pairs of an element and its group's output to an energy.
+
+    Every layer sees the input too. The energy is averaged over each group and summed over the groups.
 
     Args:
         in_channels: F + F'.
@@ -29,7 +31,7 @@ class ResNetPotential(torch.nn.Module):
         sizes = [in_channels, *num_layers]
         self.layers = ModuleList(
             torch.nn.Sequential(Linear(size, next_size), LayerNorm(next_size), Tanh())
-            for size, next_size in zip(sizes[:-1], sizes[1:])
+            for size, next_size in pairwise(sizes)
         )
         self.layers.append(Linear(sizes[-1], out_channels))
         self.res_trans = ModuleList(Linear(in_channels, size) for size in [*num_layers, out_channels])
@@ -104,7 +106,12 @@ class EquilibriumAggregation(Aggregation):
     """
 
     def __init__(
-        self, in_channels: int, out_channels: int, num_layers: list[int], grad_iter: int = 5, lamb: float = 0.1
+        self,
+        in_channels: int,
+        out_channels: int,
+        num_layers: list[int],
+        grad_iter: int = 5,
+        lamb: float = 0.1,
     ) -> None:
         super().__init__()
         self.potential = ResNetPotential(in_channels + out_channels, 1, num_layers)
@@ -136,6 +143,7 @@ class EquilibriumAggregation(Aggregation):
             regularizer = F.softplus(self.lamb) * y.square().sum(dim=-1).mean()
             return self.potential(x, y, index, dim_size) + regularizer
 
-        with torch.enable_grad():
+        with torch.enable_grad():  # the descent follows gradients even where the caller wants none
             start = x.new_zeros(dim_size, self.output_dim, requires_grad=True)
-            return self.optimizer(start, energy, self.grad_iter)
+            out = self.optimizer(start, energy, self.grad_iter)
+        return out if torch.is_grad_enabled() else out.detach()

@@ -57,7 +57,9 @@ class FusedAggregation(Aggregation):
         for aggr in map(aggregation_resolver, aggrs):
             if type(aggr) not in self.FUSABLE_AGGRS:
                 known = ", ".join(cls.__name__ for cls in self.FUSABLE_AGGRS)
-                raise GraphTypeError(f"expected aggregations among {known}, got {aggr!r}; use MultiAggregation")
+                raise GraphTypeError(
+                    f"expected aggregations among {known}, got {aggr!r}; use MultiAggregation"
+                )
             variance = aggr.var_aggr if isinstance(aggr, StdAggregation) else aggr
             self._aggrs.append((type(aggr), getattr(variance, "semi_grad", False)))
 

@@ -34,7 +34,8 @@ class AttentionalAggregation(Aggregation):
         >>> AttentionalAggregation(gate)(torch.randn(3, 4), torch.tensor([0, 1, 0])).shape
         torch.Size([2, 4])
 
-    Source: "Graph Matching Networks for Learning the Similarity of Graph Structured Objects" (arXiv:1904.12787).
+    Source: "Graph Matching Networks for Learning the Similarity of Graph Structured Objects"
+    (arXiv:1904.12787).
     """
 
     def __init__(self, gate_nn: torch.nn.Module, nn: torch.nn.Module | None = None) -> None:
@@ -66,9 +67,7 @@ class AttentionalAggregation(Aggregation):
         return self.reduce(softmax(gate, index, None, dim_size, dim) * x, index, ptr, dim_size, dim)
 
     def __repr__(self) -> str:
-        return (
-            f"{self.__class__.__name__}(gate_nn={self.gate_mlp or self.gate_nn}, nn={self.mlp or self.nn})"
-        )
+        return f"{self.__class__.__name__}(gate_nn={self.gate_mlp or self.gate_nn}, nn={self.mlp or self.nn})"
 
 
 class DeepSetsAggregation(Aggregation):
@@ -163,9 +162,7 @@ class MLPAggregation(Aggregation):
         dim_size: int | None = None,
         dim: int = -2,
     ) -> Tensor:
-        dense, _ = self.to_dense_batch(
-            x, index, ptr, dim_size, dim, max_num_elements=self.max_num_elements
-        )
+        dense, _ = self.to_dense_batch(x, index, ptr, dim_size, dim, max_num_elements=self.max_num_elements)
         return self.mlp(dense.flatten(1))
 
     def __repr__(self) -> str:

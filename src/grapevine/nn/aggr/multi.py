@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -12,9 +13,10 @@ from grapevine.errors import GraphValueError
 from grapevine.nn.aggr.base import Aggregation
 from grapevine.nn.aggr.fused import FusedAggregation
 from grapevine.nn.dense.linear import HeteroDictLinear
+from grapevine.nn.inits import reset
 from grapevine.nn.resolver import aggregation_resolver
 
-_OVER_STACK = {
+_OVER_STACK: dict[str, Callable[..., Tensor]] = {
     "sum": torch.sum,
     "mean": torch.mean,
     "max": torch.amax,
@@ -32,10 +34,12 @@ class MultiAggregation(Aggregation):
     Args:
         aggrs: aggregations, by name or as modules.
         aggrs_kwargs: for each, arguments where it is given by name.
-        mode: how to combine: `"cat"` concatenates; `"proj"` maps that linearly; `"attn"` lets the outputs attend to
-            each other; `"sum"`, `"mean"`, `"max"`, `"min"`, `"logsumexp"`, `"std"`, `"var"` reduce over the outputs.
-        mode_kwargs: for `"proj"` and `"attn"`: `in_channels` (of each output, or one for all), `out_channels`, and
-            further arguments of `torch.nn.Linear` or `torch.nn.MultiheadAttention` (whose `num_heads` is 1 if not given).
+        mode: how to combine: `"cat"` concatenates; `"proj"` maps that linearly; `"attn"` lets the outputs
+            attend to each other; `"sum"`, `"mean"`, `"max"`, `"min"`, `"logsumexp"`, `"std"`, `"var"` reduce
+            over the outputs.
+        mode_kwargs: for `"proj"` and `"attn"`: `in_channels` (of each output, or one for all),
+            `out_channels`, and further arguments of `torch.nn.Linear` or `torch.nn.MultiheadAttention` (whose
+            `num_heads` is 1 if not given).
 
     Returns:
         (*, N, F'): F' is the sum of the sizes for `"cat"`, `out_channels` for `"proj"` and `"attn"`, else F.
@@ -47,8 +51,8 @@ class MultiAggregation(Aggregation):
         >>> MultiAggregation(["sum", "max"])(torch.tensor([[1.0], [3.0]]), torch.tensor([0, 0])).tolist()
         [[4.0, 3.0]]
 
-    Source: "Principal Neighbourhood Aggregation for Graph Nets" (arXiv:2004.05718), "Adaptive Filters and Aggregator
-    Fusion for Efficient Graph Convolutions" (arXiv:2104.01481).
+    Source: "Principal Neighbourhood Aggregation for Graph Nets" (arXiv:2004.05718), "Adaptive Filters and
+    Aggregator Fusion for Efficient Graph Convolutions" (arXiv:2104.01481).
     """
 
     def __init__(
@@ -60,22 +64,24 @@ class MultiAggregation(Aggregation):
     ) -> None:
         super().__init__()
         if not isinstance(aggrs, (list, tuple)) or len(aggrs) == 0:
-            raise GraphValueError(f"expected a list or tuple of aggregations that is not empty, got {aggrs!r}")
+            raise GraphValueError(
+                f"expected a list or tuple of aggregations that is not empty, got {aggrs!r}"
+            )
         if aggrs_kwargs is None:
             aggrs_kwargs = [{}] * len(aggrs)
         if len(aggrs_kwargs) != len(aggrs):
             raise GraphValueError(
-                f"expected 'aggrs_kwargs' for each of the {len(aggrs)} aggregations, got {len(aggrs_kwargs)}; "
+                f"expected 'aggrs_kwargs' for each of the {len(aggrs)} aggregations, "
+                f"got {len(aggrs_kwargs)}; "
                 "use {} where there are none"
             )
         if mode not in _MODES and len(aggrs) > 1:
             raise GraphValueError(f"expected a combine mode among {', '.join(_MODES)}, got {mode!r}")
 
-        self.aggrs = ModuleList(
-            aggregation_resolver(aggr, **kwargs) for aggr, kwargs in zip(aggrs, aggrs_kwargs)
-        )
-        self.fused = [i for i, aggr in enumerate(self.aggrs) if type(aggr) in FusedAggregation.FUSABLE_AGGRS]
-        self.fused_aggr = FusedAggregation([self.aggrs[i] for i in self.fused]) if self.fused else None
+        modules = [aggregation_resolver(aggr, **kwargs) for aggr, kwargs in zip(aggrs, aggrs_kwargs)]
+        self.aggrs = ModuleList(modules)
+        self.fused = [i for i, aggr in enumerate(modules) if type(aggr) in FusedAggregation.FUSABLE_AGGRS]
+        self.fused_aggr = FusedAggregation([modules[i] for i in self.fused]) if self.fused else None
 
         self.mode = mode
         options = dict(mode_kwargs or {})
@@ -99,12 +105,14 @@ class MultiAggregation(Aggregation):
         else:
             channels = {str(i): size for i, size in enumerate(self.in_channels)}
             self.lin_heads = HeteroDictLinear(channels, self.out_channels)
-            self.multihead_attn = MultiheadAttention(self.out_channels, options.pop("num_heads", 1), **options)
+            self.multihead_attn = MultiheadAttention(
+                self.out_channels, options.pop("num_heads", 1), **options
+            )
 
     def reset_parameters(self) -> None:
         """Draws new numbers."""
         for aggr in self.aggrs:
-            aggr.reset_parameters()
+            reset(aggr)
         if self.mode == "proj":
             self.lin.reset_parameters()
         if self.mode == "attn":

@@ -19,26 +19,30 @@ class QuantileAggregation(Aggregation):
     r"""Takes a quantile, or several, of each feature in each group.
 
     .. math::
-        \mathrm{Q}_q(\mathcal{X}) = f(\mathbf{x}_{\pi_{\lfloor r \rfloor}}, \mathbf{x}_{\pi_{\lceil r \rceil}}),
-        \qquad r = q \cdot (n - 1), \qquad \mathbf{x}_{\pi_0} \le \dots \le \mathbf{x}_{\pi_{n-1}}
+        \mathrm{Q}_q(\mathcal{X}) =
+        f(\mathbf{x}_{\pi_{\lfloor r \rfloor}}, \mathbf{x}_{\pi_{\lceil r \rceil}}), \qquad
+        r = q \cdot (n - 1), \qquad \mathbf{x}_{\pi_0} \le \dots \le \mathbf{x}_{\pi_{n-1}}
 
     Args:
         q: quantile in [0, 1], or several, whose results are concatenated.
-        interpolation: f between two neighbours a ≤ b: `"lower"`, `"higher"`, `"nearest"`, `"midpoint"`, or `"linear"`,
-            which is a + (b - a) · (r - ⌊r⌋).
+        interpolation: f between two neighbours a ≤ b: `"lower"`, `"higher"`, `"nearest"`, `"midpoint"`, or
+            `"linear"`, which is a + (b - a) · (r - ⌊r⌋).
         fill_value: for empty groups.
 
     Raises:
         GraphValueError: where `q` is out of range or empty, or for another interpolation.
 
     Example:
-        >>> QuantileAggregation([0.0, 0.5])(torch.tensor([[3.0], [1.0], [2.0]]), torch.tensor([0, 0, 0])).tolist()
+        >>> QuantileAggregation([0.0, 0.5])(torch.tensor([[3.0], [1.0], [2.0]])).tolist()
         [[1.0, 2.0]]
     """
 
     interpolations = set(_INTERPOLATIONS)
+    q: Tensor
 
-    def __init__(self, q: float | list[float], interpolation: str = "linear", fill_value: float = 0.0) -> None:
+    def __init__(
+        self, q: float | list[float], interpolation: str = "linear", fill_value: float = 0.0
+    ) -> None:
         super().__init__()
         quantiles = list(q) if isinstance(q, (list, tuple)) else [q]
         if not quantiles or not all(0.0 <= quantile <= 1.0 for quantile in quantiles):
@@ -101,7 +105,7 @@ class QuantileAggregation(Aggregation):
 
 
 class MedianAggregation(QuantileAggregation):
-    r"""Takes the median of each feature in each group; of an even number of values, the lower of the middle two.
+    r"""Takes the median of each feature in each group; for an even number, the lower of the middle two.
 
     .. math::
         \mathrm{median}(\mathcal{X}) = \mathbf{x}_{\pi_i}, \qquad i = \lfloor (n - 1) / 2 \rfloor, \qquad
@@ -111,7 +115,7 @@ class MedianAggregation(QuantileAggregation):
         fill_value: for empty groups.
 
     Example:
-        >>> MedianAggregation()(torch.tensor([[3.0], [1.0], [2.0], [9.0]]), torch.tensor([0, 0, 0, 0])).tolist()
+        >>> MedianAggregation()(torch.tensor([[3.0], [1.0], [2.0], [9.0]])).tolist()
         [[2.0]]
     """
 
@@ -123,7 +127,7 @@ class MedianAggregation(QuantileAggregation):
 
 
 class SortAggregation(Aggregation):
-    r"""Sorts the elements of each group by their last feature, largest first, and keeps the first k, zero-padded.
+    r"""Sorts each group by the last feature, largest first, and keeps the first k elements, zero-padded.
 
     Needs a sorted `index` and two-dimensional `x`.
 

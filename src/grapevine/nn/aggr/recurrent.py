@@ -111,7 +111,8 @@ class LCMAggregation(Aggregation):
     r"""Merges the elements of each group pairwise in a binary tree, with a learned operation that commutes.
 
     .. math::
-        \mathbf{a} \oplus \mathbf{b} = \tfrac{1}{2} (\mathrm{GRU}(\mathbf{a}, \mathbf{b}) + \mathrm{GRU}(\mathbf{b}, \mathbf{a}))
+        \mathbf{a} \oplus \mathbf{b} =
+        \tfrac{1}{2} (\mathrm{GRU}(\mathbf{a}, \mathbf{b}) + \mathrm{GRU}(\mathbf{b}, \mathbf{a}))
 
     The result depends on the order of the elements. Needs a sorted `index` and two-dimensional `x`.
 

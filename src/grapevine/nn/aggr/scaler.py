@@ -31,8 +31,8 @@ class DegreeScalerAggregation(Aggregation):
         1, \qquad \frac{\log(d + 1)}{\delta_{\log}}, \qquad \frac{\delta_{\log}}{\log(d + 1)}, \qquad
         \frac{d}{\delta}, \qquad \frac{\delta}{d}
 
-    for `"identity"`, `"amplification"`, `"attenuation"`, `"linear"`, `"inverse_linear"`; δ is the mean of d over the
-    training set, and δ_log that of log(d + 1).
+    for `"identity"`, `"amplification"`, `"attenuation"`, `"linear"`, `"inverse_linear"`; δ is the mean of d
+    over the training set, and δ_log that of log(d + 1).
 
     Args:
         aggr: aggregation, by name or as a module, or a list of several, whose outputs are concatenated.
@@ -73,7 +73,9 @@ class DegreeScalerAggregation(Aggregation):
         elif isinstance(aggr, (str, Aggregation)):
             self.aggr = aggregation_resolver(aggr, **(aggr_kwargs or {}))
         else:
-            raise GraphTypeError(f"expected the name of an aggregation, a module or a list of them, got {aggr!r}")
+            raise GraphTypeError(
+                f"expected the name of an aggregation, a module or a list of them, got {aggr!r}"
+            )
 
         self.scaler = [scaler] if isinstance(scaler, str) else list(scaler)
         for name in self.scaler:

@@ -1,4 +1,4 @@
-"""The blocks of the Set Transformer, on padded groups (N, D, F) whose `mask`, bool (N, D), says what is real."""
+"""The blocks of the Set Transformer, on padded groups (N, D, F); a `mask`, bool (N, D), says what is real."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ class MultiheadAttentionBlock(torch.nn.Module):
     r"""Lets the elements of one set attend to those of another.
 
     .. math::
-        \mathrm{MAB}(\mathbf{X}, \mathbf{Y}) = \mathrm{LayerNorm}(\mathbf{H} + \mathrm{relu}(\mathbf{H} \mathbf{W})),
-        \qquad \mathbf{H} = \mathrm{LayerNorm}(\mathbf{X} + \mathrm{Multihead}(\mathbf{X}, \mathbf{Y}, \mathbf{Y}))
+        \mathrm{MAB}(\mathbf{X}, \mathbf{Y}) =
+        \mathrm{LayerNorm}(\mathbf{H} + \mathrm{relu}(\mathbf{H} \mathbf{W})), \qquad
+        \mathbf{H} = \mathrm{LayerNorm}(\mathbf{X} + \mathrm{Multihead}(\mathbf{X}, \mathbf{Y}, \mathbf{Y}))
 
     Args:
         channels: F.
@@ -78,7 +79,10 @@ class MultiheadAttentionBlock(torch.nn.Module):
 
 
 class SetAttentionBlock(torch.nn.Module):
-    r"""Lets the elements of a set attend to each other: :math:`\mathrm{SAB}(\mathbf{X}) = \mathrm{MAB}(\mathbf{X}, \mathbf{X})`.
+    r"""Lets the elements of a set attend to each other.
+
+    .. math::
+        \mathrm{SAB}(\mathbf{X}) = \mathrm{MAB}(\mathbf{X}, \mathbf{X})
 
     Args, shapes and source: see `MultiheadAttentionBlock`.
     """
@@ -138,7 +142,8 @@ class InducedSetAttentionBlock(torch.nn.Module):
     def __repr__(self) -> str:
         return (
             f"{self.__class__.__name__}({self.ind.size(2)}, num_induced_points={self.ind.size(1)}, "
-            f"heads={self.mab1.heads}, layer_norm={self.mab1.layer_norm1 is not None}, dropout={self.mab1.dropout})"
+            f"heads={self.mab1.heads}, layer_norm={self.mab1.layer_norm1 is not None}, "
+            f"dropout={self.mab1.dropout})"
         )
 
 
@@ -184,5 +189,6 @@ class PoolingByMultiheadAttention(torch.nn.Module):
     def __repr__(self) -> str:
         return (
             f"{self.__class__.__name__}({self.seed.size(2)}, num_seed_points={self.seed.size(1)}, "
-            f"heads={self.mab.heads}, layer_norm={self.mab.layer_norm1 is not None}, dropout={self.mab.dropout})"
+            f"heads={self.mab.heads}, layer_norm={self.mab.layer_norm1 is not None}, "
+            f"dropout={self.mab.dropout})"
         )

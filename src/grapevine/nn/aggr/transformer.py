@@ -1,6 +1,7 @@
 """Aggregations by attention among the elements of a group.
 
-All need a sorted `index` and two-dimensional `x`; the other arguments of `forward` are those of `Aggregation`.
+All need a sorted `index` and two-dimensional `x`; the other arguments of `forward` are those of
+`Aggregation`.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from grapevine.utils import degree
 
 
 class _AttentionAggregation(Aggregation):
-    """Attends within the padded groups; empty groups, where there is nothing to attend to, give 0."""
+    """Attends within the padded groups; in an empty one there is nothing to attend to."""
 
     def attend(self, x: Tensor, mask: Tensor) -> Tensor:
         """From (N, D, F) to (N, F')."""
@@ -37,11 +38,9 @@ class _AttentionAggregation(Aggregation):
         max_num_elements: int | None = None,
     ) -> Tensor:
         dense, mask = self.to_dense_batch(x, index, ptr, dim_size, dim, max_num_elements=max_num_elements)
-        if dense.size(1) == 0:
+        if dense.size(1) == 0:  # attention needs a place, be it taken or not
             dense, mask = dense.new_zeros(dense.size(0), 1, dense.size(2)), mask.new_zeros(mask.size(0), 1)
-        empty = ~mask.any(dim=1, keepdim=True)
-        out = self.attend(dense, mask | empty)  # a softmax over no element at all would be nan
-        return out.masked_fill(empty, 0.0)
+        return self.attend(dense, mask)
 
 
 class SetTransformerAggregation(_AttentionAggregation):
@@ -185,7 +184,8 @@ class PatchTransformerAggregation(Aggregation):
         num_transformer_blocks: number of attention blocks.
         heads: number of attention heads.
         dropout: probability of dropping an attention weight in training.
-        aggr: reduction over the patches, among `"sum"`, `"mean"`, `"min"`, `"max"`, `"var"`, `"std"`, or several.
+        aggr: reduction over the patches, among `"sum"`, `"mean"`, `"min"`, `"max"`, `"var"`, `"std"`, or
+            several.
         device: of the parameters.
 
     Returns:
@@ -194,8 +194,8 @@ class PatchTransformerAggregation(Aggregation):
     Raises:
         GraphValueError: for another reduction.
 
-    Departures from the paper: without `max_num_elements`, groups are padded to their largest size plus one, rounded
-    down to whole patches (at least one); elements beyond that are dropped.
+    Departures from the paper: without `max_num_elements`, groups are padded to their largest size plus one,
+    rounded down to whole patches (at least one); elements beyond that are dropped.
 
     Example:
         >>> aggr = PatchTransformerAggregation(4, 8, patch_size=2, hidden_channels=6)
@@ -269,6 +269,5 @@ class PatchTransformerAggregation(Aggregation):
         return out if isinstance(out, Tensor) else out.values
 
     def __repr__(self) -> str:
-        return (
-            f"{self.__class__.__name__}({self.in_channels}, {self.out_channels}, patch_size={self.patch_size})"
-        )
+        sizes = f"{self.in_channels}, {self.out_channels}, patch_size={self.patch_size}"
+        return f"{self.__class__.__name__}({sizes})"

@@ -9,7 +9,9 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.nn import Parameter
 
-from grapevine.nn.conv._loops import looped, weighted
+from grapevine.errors import GraphValueError
+from grapevine.nn.conv._attention import join_heads, with_weights
+from grapevine.nn.conv._loops import replace_self_loops
 from grapevine.nn.dense.linear import Linear
 from grapevine.nn.inits import glorot, zeros
 from grapevine.nn.message_passing import MessagePassing
@@ -128,27 +130,62 @@ class GATConv(MessagePassing):
         return_attention_weights: bool | None = None,
     ) -> Any:
         x_src, x_dst = (x, x) if isinstance(x, Tensor) else x
+        if x_src.dim() != 2:
+            raise GraphValueError(f"expected node features of shape [N, F], got {list(x_src.shape)}")
         res = self.res(x_dst) if self.res is not None and x_dst is not None else None
         x_src, x_dst = self._per_head(x_src, x_dst)
-        alpha = (
-            (x_src * self.att_src).sum(-1),
-            None if x_dst is None else (x_dst * self.att_dst).sum(-1),
-        )
+        scores = (x_src * self.att_src).sum(-1), None if x_dst is None else (x_dst * self.att_dst).sum(-1)
 
         edges = edge_index
         if self.add_self_loops:
             size = size or (x_src.shape[0], (x_src if x_dst is None else x_dst).shape[0])
-            graph = looped(edge_index, *size)
-            edges = graph.edges
-            if edge_attr is not None:
-                edge_attr = graph.extend(edge_attr, self.fill_value)
+            edges, edge_attr = replace_self_loops(edge_index, size, edge_attr, self.fill_value)
+        alpha = self.edge_updater(edges, alpha=scores, edge_attr=edge_attr, size=size)
+        out = join_heads(self.propagate(edges, x=(x_src, x_dst), alpha=alpha, size=size), self.concat)
 
-        weights = self.edge_updater(edges, alpha=alpha, edge_attr=edge_attr, size=size)
-        out = self.propagate(edges, x=(x_src, x_dst), alpha=weights, size=size)
-
-        out = out.flatten(1) if self.concat else out.mean(1)
         if res is not None:
             out = out + res
         if self.bias is not None:
             out = out + self.bias
-        return (out, weighted(edge_index, edges, weights)) if return_attention_weights else out
+        return (out, with_weights(edge_index, edges, alpha)) if return_attention_weights else out
+
+    def _per_head(self, x_src: Tensor, x_dst: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Both sides mapped to (N, H, F'); the same tensor where they are the same, under the same matrix."""
+        shape = (-1, self.heads, self.out_channels)
+        if self.lin is None:
+            assert self.lin_src is not None and self.lin_dst is not None
+            return self.lin_src(x_src).view(shape), None if x_dst is None else self.lin_dst(x_dst).view(shape)
+        mapped = self.lin(x_src).view(shape)
+        if x_dst is None or x_dst is x_src:
+            return mapped, None if x_dst is None else mapped
+        return mapped, self.lin(x_dst).view(shape)
+
+    def edge_update(
+        self,
+        alpha_j: Tensor,
+        alpha_i: Tensor | None,
+        edge_attr: Tensor | None,
+        index: Tensor,
+        ptr: Tensor | None,
+        dim_size: int | None,
+    ) -> Tensor:
+        alpha = alpha_j if alpha_i is None else alpha_j + alpha_i
+        if edge_attr is not None and self.lin_edge is not None:
+            alpha = alpha + self._edge_scores(edge_attr)
+        alpha = F.leaky_relu(alpha, self.negative_slope)
+        alpha = softmax(alpha, index, ptr, dim_size)
+        return F.dropout(alpha, p=self.dropout, training=self.training)
+
+    def _edge_scores(self, edge_attr: Tensor) -> Tensor:
+        """`(Θ_e e) · a_e` for each head, as one map `e (Θ_eᵀ a_e)`: nothing of size (E, H, F') is stored."""
+        if edge_attr.dim() == 1:
+            edge_attr = edge_attr.view(-1, 1)
+        self.lin_edge.initialize_parameters(None, (edge_attr,))
+        weight = self.lin_edge.weight.view(self.heads, self.out_channels, -1)
+        return F.linear(edge_attr, (self.att_edge.view(self.heads, -1, 1) * weight).sum(1))
+
+    def message(self, x_j: Tensor, alpha: Tensor) -> Tensor:
+        return alpha.unsqueeze(-1) * x_j
+
+    def __repr__(self) -> str:
+        return f"{self.__class__.__name__}({self.in_channels}, {self.out_channels}, heads={self.heads})"

@@ -1,7 +1,7 @@
 """Graph convolutions over dense adjacency matrices, (B, N, N): for batches of small graphs of equal size.
 
-`adj[b, i, j]` is the weight of the edge that brings the message of node j to node i. A matrix (N, N) or features
-(N, F) without the batch dimension stand for a batch of one, or are shared by the batch.
+`adj[b, i, j]` is the weight of the edge that brings the message of node j to node i. A matrix (N, N) or
+features (N, F) without the batch dimension stand for a batch of one, or are shared by the batch.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ class DenseGCNConv(torch.nn.Module):
     r"""The graph convolution of `GCNConv`, on dense adjacency matrices.
 
     .. math::
-        \mathbf{X}^{\prime} = \hat{\mathbf{D}}^{-1/2} \hat{\mathbf{A}} \hat{\mathbf{D}}^{-1/2} \mathbf{X} \mathbf{W}^{\top}
-        + \mathbf{b}
+        \mathbf{X}^{\prime} = \hat{\mathbf{D}}^{-1/2} \hat{\mathbf{A}} \hat{\mathbf{D}}^{-1/2}
+        \mathbf{X} \mathbf{W}^{\top} + \mathbf{b}
 
     Args:
         in_channels: F.
@@ -61,7 +61,9 @@ class DenseGCNConv(torch.nn.Module):
     Source: "Semi-Supervised Classification with Graph Convolutional Networks" (arXiv:1609.02907).
     """
 
-    def __init__(self, in_channels: int, out_channels: int, improved: bool = False, bias: bool = True) -> None:
+    def __init__(
+        self, in_channels: int, out_channels: int, improved: bool = False, bias: bool = True
+    ) -> None:
         super().__init__()
         self.in_channels = in_channels
         self.out_channels = out_channels
@@ -91,7 +93,8 @@ class DenseSAGEConv(torch.nn.Module):
     r"""The convolution of `SAGEConv` with the mean, on dense adjacency matrices of zeros and ones.
 
     .. math::
-        \mathbf{x}^{\prime}_i = \mathbf{W}_1 \, \mathrm{mean}_{j \in \mathcal{N}(i)} \mathbf{x}_j + \mathbf{W}_2 \mathbf{x}_i
+        \mathbf{x}^{\prime}_i =
+        \mathbf{W}_1 \, \mathrm{mean}_{j \in \mathcal{N}(i)} \mathbf{x}_j + \mathbf{W}_2 \mathbf{x}_i
 
     Args:
         in_channels: F.
@@ -114,7 +117,9 @@ class DenseSAGEConv(torch.nn.Module):
     Source: "Inductive Representation Learning on Large Graphs" (arXiv:1706.02216).
     """
 
-    def __init__(self, in_channels: int, out_channels: int, normalize: bool = False, bias: bool = True) -> None:
+    def __init__(
+        self, in_channels: int, out_channels: int, normalize: bool = False, bias: bool = True
+    ) -> None:
         super().__init__()
         self.in_channels = in_channels
         self.out_channels = out_channels
@@ -142,12 +147,14 @@ class DenseGraphConv(torch.nn.Module):
     r"""The convolution of `GraphConv`, on dense adjacency matrices.
 
     .. math::
-        \mathbf{x}^{\prime}_i = \mathbf{W}_1 \bigoplus_{j \in \mathcal{N}(i)} a_{ij} \mathbf{x}_j + \mathbf{W}_2 \mathbf{x}_i
+        \mathbf{x}^{\prime}_i =
+        \mathbf{W}_1 \bigoplus_{j \in \mathcal{N}(i)} a_{ij} \mathbf{x}_j + \mathbf{W}_2 \mathbf{x}_i
 
     Args:
         in_channels: F.
         out_channels: F'.
-        aggr: `"add"`, `"mean"` (by the sum of the weights), or `"max"` (over the neighbours, ignoring their weights).
+        aggr: `"add"`, `"mean"` (by the sum of the weights), or `"max"` (over the neighbours, ignoring their
+            weights).
         bias: learn a shift.
 
     Forward:
@@ -288,6 +295,8 @@ class DenseGATConv(torch.nn.Module):
     Source: "Graph Attention Networks" (arXiv:1710.10903).
     """
 
+    bias: Tensor | None
+
     def __init__(
         self,
         in_channels: int,
@@ -326,7 +335,9 @@ class DenseGATConv(torch.nn.Module):
         x = self.lin(x).unflatten(-1, (self.heads, self.out_channels))  # (B, N, H, F')
         score_src = (x * self.att_src).sum(dim=-1)  # (B, N, H)
         score_dst = (x * self.att_dst).sum(dim=-1)
-        alpha = F.leaky_relu(score_src.unsqueeze(1) + score_dst.unsqueeze(2), self.negative_slope)  # (B, N, N, H)
+        alpha = F.leaky_relu(
+            score_src.unsqueeze(1) + score_dst.unsqueeze(2), self.negative_slope
+        )  # (B, N, N, H)
         alpha = alpha.masked_fill(adj.unsqueeze(-1) == 0, -torch.inf).softmax(dim=2)
         alpha = F.dropout(alpha, p=self.dropout, training=self.training)
         out = torch.einsum("bijh,bjhf->bihf", alpha, x)

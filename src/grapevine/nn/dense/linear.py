@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -13,7 +13,6 @@ from torch.nn.parameter import Parameter, UninitializedParameter, is_lazy
 
 from grapevine.errors import GraphValueError
 from grapevine.nn import inits
-from grapevine.utils import degree
 
 
 class _LazyWeight(torch.nn.Module):
@@ -80,7 +79,9 @@ class _LazyWeight(torch.nn.Module):
         # A waiting weight is saved as such: it cannot be detached.
         super()._save_to_state_dict(destination, prefix, keep_vars or is_lazy(self.weight))
 
-    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any) -> None:
+    def _load_from_state_dict(
+        self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any
+    ) -> None:
         weight = state_dict.get(f"{prefix}weight")
         if weight is not None and is_lazy(weight):
             self._wait()
@@ -91,7 +92,9 @@ class _LazyWeight(torch.nn.Module):
 
 def _known(initializer: str | None, *known: str) -> str | None:
     if initializer is not None and initializer not in known:
-        raise GraphValueError(f"expected an initializer among {', '.join(known)} or None, got {initializer!r}")
+        raise GraphValueError(
+            f"expected an initializer among {', '.join(known)} or None, got {initializer!r}"
+        )
     return initializer
 
 
@@ -144,16 +147,16 @@ class Linear(_LazyWeight):
         return F.linear(x, self.weight, self.bias)
 
     def __repr__(self) -> str:
-        return (
-            f"{self.__class__.__name__}({self.in_channels}, {self.out_channels}, bias={self.bias is not None})"
-        )
+        sizes = f"{self.in_channels}, {self.out_channels}, bias={self.bias is not None}"
+        return f"{self.__class__.__name__}({sizes})"
 
 
 class HeteroLinear(_LazyWeight):
     r"""A linear map of its own for each type of row.
 
     .. math::
-        \mathbf{x}^{\prime}_i = \mathbf{x}_i \mathbf{W}_{\kappa} + \mathbf{b}_{\kappa}, \qquad \kappa = \mathrm{type}(i)
+        \mathbf{x}^{\prime}_i = \mathbf{x}_i \mathbf{W}_{\kappa} + \mathbf{b}_{\kappa},
+        \qquad \kappa = \mathrm{type}(i)
 
     Args:
         in_channels: size of the input F; -1: that of the first input.
@@ -201,8 +204,8 @@ class HeteroLinear(_LazyWeight):
             type_vec, order = type_vec.sort(stable=True)
             x = x[order]
 
-        sizes = degree(type_vec, self.num_types, torch.long).tolist()
-        if sum(sizes) != x.size(0):
+        sizes = torch.bincount(type_vec, minlength=self.num_types).tolist()
+        if len(sizes) != self.num_types or sum(sizes) != x.size(0):
             raise GraphValueError(
                 f"expected types in [0, {self.num_types}), one for each of {x.size(0)} rows, "
                 f"got {type_vec.numel()} in [{int(type_vec.min())}, {int(type_vec.max())}]"
@@ -257,7 +260,8 @@ class HeteroDictLinear(torch.nn.Module):
         if isinstance(in_channels, dict):
             if types is not None and set(types) != set(in_channels):
                 raise GraphValueError(
-                    f"expected 'types' to be the keys of 'in_channels', {sorted(in_channels)}, got {sorted(types)}"
+                    f"expected 'types' to be the keys of 'in_channels', {sorted(in_channels)}, "
+                    f"got {sorted(types)}"
                 )
         else:
             if types is None:
@@ -277,12 +281,12 @@ class HeteroDictLinear(torch.nn.Module):
     @property
     def in_channels(self) -> dict[Any, int]:
         """Size of the input of each key; -1 where it is still unknown."""
-        return {key: lin.in_channels for key, lin in self.lins.items()}
+        return {key: cast(Linear, lin).in_channels for key, lin in self.lins.items()}
 
     def reset_parameters(self) -> None:
         """Draws new numbers."""
         for lin in self.lins.values():
-            lin.reset_parameters()
+            inits.reset(lin)
 
     def forward(self, x_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
         return {key: lin(x_dict[key]) for key, lin in self.lins.items() if key in x_dict}

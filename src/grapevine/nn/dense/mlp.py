@@ -23,7 +23,8 @@ def _per_layer(value: T | Sequence[T], num_layers: int, what: str) -> list[T]:
         return [value] * num_layers  # type: ignore[list-item]
     if len(value) != num_layers:
         raise GraphValueError(
-            f"expected one {what} value for each of {num_layers} layers, got {len(value)}; pass {num_layers}, or one for all"
+            f"expected one {what} value for each of {num_layers} layers, got {len(value)}; "
+            f"pass {num_layers}, or one for all"
         )
     return list(value)
 
@@ -32,10 +33,12 @@ class MLP(torch.nn.Module):
     r"""Linear layers with normalisation, activation and dropout after each but the last.
 
     .. math::
-        \mathbf{h}^{(l)} = \mathrm{dropout}(\mathrm{act}(\mathrm{norm}(\mathbf{h}^{(l-1)} \mathbf{W}_l^{\top} + \mathbf{b}_l)))
+        \mathbf{h}^{(l)} =
+        \mathrm{dropout}(\mathrm{act}(\mathrm{norm}(\mathbf{h}^{(l-1)} \mathbf{W}_l^{\top} + \mathbf{b}_l)))
 
     Args:
-        channel_list: sizes of the input, of each hidden layer and of the output; or the size of the input alone.
+        channel_list: sizes of the input, of each hidden layer and of the output; or the size of the input
+            alone.
         in_channels, hidden_channels, out_channels, num_layers: instead, equally sized hidden layers.
         dropout: probability of dropout, for all layers but a plain last one, or one for each layer.
         act: activation, by name or as a callable; None: none.
@@ -45,7 +48,8 @@ class MLP(torch.nn.Module):
         norm_kwargs: further arguments of the normalisation.
         plain_last: let the last layer be linear only.
         bias: learn shifts, for all layers, or one value for each.
-        kwargs: names that older code used: `relu_first` (for `act_first`), `batch_norm` and `batch_norm_kwargs`.
+        kwargs: names that older code used: `relu_first` (for `act_first`), `batch_norm` and
+            `batch_norm_kwargs`.
 
     Forward:
         x: features, (*, in_channels).
@@ -90,7 +94,9 @@ class MLP(torch.nn.Module):
         batch_norm = kwargs.pop("batch_norm", None)
         batch_norm_kwargs = kwargs.pop("batch_norm_kwargs", None)
         if isinstance(batch_norm, bool):
-            warnings.warn("MLP(batch_norm=...) is deprecated; use norm='batch_norm' or norm=None", stacklevel=2)
+            warnings.warn(
+                "MLP(batch_norm=...) is deprecated; use norm='batch_norm' or norm=None", stacklevel=2
+            )
             norm, norm_kwargs = ("batch_norm" if batch_norm else None), batch_norm_kwargs
         if kwargs:
             raise GraphTypeError(f"expected the arguments of MLP, got {', '.join(kwargs)} too; leave it out")

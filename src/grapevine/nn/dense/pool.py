@@ -116,8 +116,8 @@ class DMoNPooling(torch.nn.Module):
         \mathcal{L}_s = - \frac{1}{2m} \mathrm{Tr}(\mathbf{S}^{\top} \mathbf{B} \mathbf{S}), \qquad
         \mathcal{L}_c = \frac{\sqrt{C}}{n} \left\| \sum_i \mathbf{S}_i \right\|_2 - 1
 
-    where B is the modularity matrix and S the softmax of an MLP of the features; the orthogonality loss is that of
-    `dense_mincut_pool`.
+    where B is the modularity matrix and S the softmax of an MLP of the features; the orthogonality loss is
+    that of `dense_mincut_pool`.
 
     Args:
         channels: F, or the sizes of all layers of the MLP but its last.
@@ -130,8 +130,8 @@ class DMoNPooling(torch.nn.Module):
         mask: which nodes exist, bool (B, N).
 
     Returns:
-        assignment (B, N, C), features (B, C, F), adjacency (B, C, C) without self-loops and symmetrically normalised,
-        spectral loss, orthogonality loss, cluster loss.
+        assignment (B, N, C), features (B, C, F), adjacency (B, C, C) without self-loops and symmetrically
+        normalised, spectral loss, orthogonality loss, cluster loss.
 
     Example:
         >>> s, x, adj, *losses = DMoNPooling(3, k=2)(torch.randn(4, 3), torch.ones(4, 4))

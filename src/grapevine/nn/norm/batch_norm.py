@@ -76,7 +76,9 @@ class BatchNorm(torch.nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         norm = self.module
         if self.allow_single_element and x.size(0) <= 1:
-            return F.batch_norm(x, norm.running_mean, norm.running_var, norm.weight, norm.bias, False, 0.0, norm.eps)
+            return F.batch_norm(
+                x, norm.running_mean, norm.running_var, norm.weight, norm.bias, False, 0.0, norm.eps
+            )
         return norm(x)
 
     def __repr__(self) -> str:
@@ -107,8 +109,8 @@ class HeteroBatchNorm(torch.nn.Module):
     Returns:
         (N, F).
 
-    Departures from the paper: no gradient flows through the statistics, and `eps` bounds the variance from below
-    instead of being added to it.
+    Departures from the paper: no gradient flows through the statistics, and `eps` bounds the variance from
+    below instead of being added to it.
 
     Example:
         >>> norm = HeteroBatchNorm(1, num_types=2)
@@ -118,6 +120,12 @@ class HeteroBatchNorm(torch.nn.Module):
     Source: "Batch Normalization: Accelerating Deep Network Training by Reducing Internal Covariate Shift"
     (arXiv:1502.03167).
     """
+
+    weight: Tensor
+    bias: Tensor
+    running_mean: Tensor
+    running_var: Tensor
+    num_batches_tracked: Tensor
 
     def __init__(
         self,
@@ -193,7 +201,8 @@ class DiffGroupNorm(torch.nn.Module):
     r"""Normalises the rows within learned soft groups.
 
     .. math::
-        \mathbf{X}^{\prime} = \mathbf{X} + \lambda \sum_{g=1}^G \mathrm{BatchNorm}(\mathbf{S}_{:,g} \odot \mathbf{X}),
+        \mathbf{X}^{\prime} = \mathbf{X} +
+        \lambda \sum_{g=1}^G \mathrm{BatchNorm}(\mathbf{S}_{:,g} \odot \mathbf{X}),
         \qquad \mathbf{S} = \mathrm{softmax}(\mathbf{X} \mathbf{W})
 
     Args:
@@ -235,7 +244,9 @@ class DiffGroupNorm(torch.nn.Module):
         self.groups = groups
         self.lamda = lamda
         self.lin = Linear(in_channels, groups, bias=False, device=device)
-        self.norm = BatchNorm1d(groups * in_channels, eps, momentum, affine, track_running_stats, device=device)
+        self.norm = BatchNorm1d(
+            groups * in_channels, eps, momentum, affine, track_running_stats, device=device
+        )
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -253,8 +264,9 @@ class DiffGroupNorm(torch.nn.Module):
         r"""Mean distance of rows of different classes over mean distance of rows of the same class.
 
         .. math::
-            R = \frac{\frac{1}{(C-1)^2} \sum_{c} \mathrm{mean}_{i \in c, j \notin c} \|\mathbf{x}_i - \mathbf{x}_j\|_2}
-            {\frac{1}{C} \sum_{c} \mathrm{mean}_{i, j \in c} \|\mathbf{x}_i - \mathbf{x}_j\|_2 + \epsilon}
+            R = \frac{\frac{1}{(C-1)^2} \sum_c \mathrm{mean}_{i \in c, j \notin c} \, d_{ij}}
+            {\frac{1}{C} \sum_c \mathrm{mean}_{i, j \in c} \, d_{ij} + \epsilon}, \qquad
+            d_{ij} = \|\mathbf{x}_i - \mathbf{x}_j\|_2
 
         Args:
             x: rows, (N, F).

@@ -34,7 +34,8 @@ class GraphNorm(torch.nn.Module):
         >>> GraphNorm(1)(torch.tensor([[1.0], [3.0]])).detach().round().tolist()
         [[-1.0], [1.0]]
 
-    Source: "GraphNorm: A Principled Approach to Accelerating Graph Neural Network Training" (arXiv:2009.03294).
+    Source: "GraphNorm: A Principled Approach to Accelerating Graph Neural Network Training"
+    (arXiv:2009.03294).
     """
 
     def __init__(self, in_channels: int, eps: float = 1e-5, device: torch.device | None = None) -> None:

@@ -33,11 +33,16 @@ class InstanceNorm(_InstanceNorm):
         (N, F).
 
     Example:
-        >>> InstanceNorm(1)(torch.tensor([[1.0], [3.0], [7.0], [9.0]]), torch.tensor([0, 0, 1, 1])).round().tolist()
+        >>> x = torch.tensor([[1.0], [3.0], [7.0], [9.0]])
+        >>> InstanceNorm(1)(x, torch.tensor([0, 0, 1, 1])).round().tolist()
         [[-1.0], [1.0], [-1.0], [1.0]]
 
     Source: "Instance Normalization: The Missing Ingredient for Fast Stylization" (arXiv:1607.08022).
     """
+
+    running_mean: Tensor
+    running_var: Tensor
+    momentum: float
 
     def __init__(
         self,
@@ -68,7 +73,7 @@ class InstanceNorm(_InstanceNorm):
 
     @torch.no_grad()
     def _track(self, mean: Tensor, var: Tensor, count: Tensor) -> None:
-        """Moves the running statistics towards the means over the graphs, of the variances without their bias."""
+        """Moves the running statistics towards the means over the graphs, of variances without bias."""
         unbiased = var * count / (count - 1).clamp(min=1)
         self.running_mean.lerp_(mean.mean(dim=0), self.momentum)
         self.running_var.lerp_(unbiased.mean(dim=0), self.momentum)

@@ -46,6 +46,9 @@ class LayerNorm(torch.nn.Module):
     Source: "Layer Normalization" (arXiv:1607.06450).
     """
 
+    weight: Tensor
+    bias: Tensor
+
     def __init__(
         self,
         in_channels: int,
@@ -61,8 +64,12 @@ class LayerNorm(torch.nn.Module):
         self.eps = eps
         self.affine = affine
         self.mode = mode
-        self.register_parameter("weight", Parameter(torch.empty(in_channels, device=device)) if affine else None)
-        self.register_parameter("bias", Parameter(torch.empty(in_channels, device=device)) if affine else None)
+        self.register_parameter(
+            "weight", Parameter(torch.empty(in_channels, device=device)) if affine else None
+        )
+        self.register_parameter(
+            "bias", Parameter(torch.empty(in_channels, device=device)) if affine else None
+        )
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -123,6 +130,9 @@ class HeteroLayerNorm(torch.nn.Module):
     Source: "Layer Normalization" (arXiv:1607.06450).
     """
 
+    weight: Tensor
+    bias: Tensor
+
     def __init__(
         self,
         in_channels: int,
@@ -160,7 +170,9 @@ class HeteroLayerNorm(torch.nn.Module):
             types = torch.arange(self.num_types, device=x.device)
             type_vec = types.repeat_interleave(sizes, output_size=x.size(0))
         if type_vec is None:
-            raise GraphValueError("expected the types of the rows, got neither; pass 'type_vec' or 'type_ptr'")
+            raise GraphValueError(
+                "expected the types of the rows, got neither; pass 'type_vec' or 'type_ptr'"
+            )
 
         out = F.layer_norm(x, (self.in_channels,), eps=self.eps)
         return out * self.weight[type_vec] + self.bias[type_vec] if self.affine else out

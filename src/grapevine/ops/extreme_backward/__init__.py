@@ -1,10 +1,13 @@
-"""`extreme_backward(order, x, weight, x_on, weight_on, out, arg, grad) -> (grad_x, grad_weight)`: the gradient of max or min.
+"""`extreme_backward(order, x, weight, x_on, out, share) -> (grad_x, grad_weight)`: the gradient of max or min.
 
-    grad_x[i, f]      = sum over (r, f) attained by an edge that reads row i:   grad[r, f] * w / ties[r, f]
-    grad_weight[e, h] = sum over f of head h attained by edge e:                grad[r, f] * x / ties[r, f]
+A message attains an output where it equals it; `share` is the output's gradient over the number of messages that do, so
+ties share evenly, as in torch's `amax`.
 
-Ties share the gradient evenly, as torch's `amax` does. Args as in `gather_reduce`, whose `out` and `arg` come with them.
-`grad_weight` is None without a weight; a weight must lie on the edges.
+    x_on="other", order by source:       grad_x[s, f] = sum over edges e = (s -> n) that attain out[n, f] of w[e] * share[n, f]
+                                         grad_weight[e, h] = sum over f of head h attained by e of x[s, f] * share[n, f]
+    x_on="edge", order by destination:   grad_x[e, f] = share[n, f] where x[e, f] attains out[n, f]; no weight
+
+Args: `x` (M, F); `weight` (E, K) on the edges or None; `out`, `share` (num_dst, F).
 """
 
 from __future__ import annotations

@@ -6,29 +6,25 @@ import torch
 from torch import Tensor
 
 from grapevine.ops import _core
-from grapevine.ops.gather_reduce.cpu import positions
 from grapevine.ops.order import Order
 
 
-def reasons(
-    order: Order, x: Tensor, weight: Tensor | None, x_on: str, weight_on: str, out: Tensor, arg: Tensor, grad: Tensor
-) -> list[str]:
-    return _core.reasons(order.ptr, floating=(x, weight, grad))
+def reasons(order: Order, x: Tensor, weight: Tensor | None, x_on: str, out: Tensor, share: Tensor) -> list[str]:
+    return _core.reasons(order.ptr, floating=(x, weight, out, share))
 
 
 def run(
-    order: Order, x: Tensor, weight: Tensor | None, x_on: str, weight_on: str, out: Tensor, arg: Tensor, grad: Tensor
+    order: Order, x: Tensor, weight: Tensor | None, x_on: str, out: Tensor, share: Tensor
 ) -> tuple[Tensor, Tensor | None]:
     assert _core.core is not None
-    x, grad = x.contiguous(), grad.contiguous()
+    x, out, share = x.contiguous(), out.contiguous(), share.contiguous()
     weight = None if weight is None else weight.contiguous()
-    wide = x.dtype if x.dtype is torch.float64 else torch.float32
-    grad_x = torch.empty(x.shape, dtype=wide)
-    grad_weight = None if weight is None else torch.empty(weight.shape, dtype=wide)
+    grad_x = torch.empty_like(x)
+    grad_weight = None if weight is None else torch.empty_like(weight)
     _core.core.extreme_backward(
-        _core.DTYPES[x.dtype], order.num_rows, x.shape[1], 0 if weight is None else weight.shape[1], x.shape[0],
-        order.ptr.data_ptr(), _core.address(order.perm), positions(order, x_on), x_on == "edge", x.data_ptr(), _core.address(weight),
-        out.data_ptr(), arg.data_ptr(), grad.data_ptr(), grad_x.data_ptr(), _core.address(grad_weight),
+        _core.DTYPES[x.dtype], order.num_rows, x.shape[1], 0 if weight is None else weight.shape[1],
+        order.ptr.data_ptr(), _core.address(order.perm), _core.address(order.other), x_on == "edge", x.data_ptr(),
+        _core.address(weight), out.data_ptr(), share.data_ptr(), grad_x.data_ptr(), _core.address(grad_weight),
         torch.get_num_threads(),
     )  # fmt: skip
-    return grad_x.to(x.dtype), None if grad_weight is None else grad_weight.to(x.dtype)
+    return grad_x, grad_weight

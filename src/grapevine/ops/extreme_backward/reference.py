@@ -4,29 +4,26 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from grapevine.ops.gather_reduce.reference import messages
 from grapevine.ops.order import Order
 
 
 def run(
-    order: Order, x: Tensor, weight: Tensor | None, x_on: str, weight_on: str, out: Tensor, arg: Tensor, grad: Tensor
+    order: Order, x: Tensor, weight: Tensor | None, x_on: str, out: Tensor, share: Tensor
 ) -> tuple[Tensor, Tensor | None]:
-    rows = order.rows()
-    m = messages(order, x, weight, x_on, weight_on)
-    attained = (m == out.index_select(0, rows)).to(grad.dtype)
-    ties = grad.new_zeros(grad.shape).index_add_(0, rows, attained)
-    share = attained * (grad / ties.clamp(min=1)).index_select(0, rows)
-    edges = order.edges()
-    to = edges if x_on == "edge" else order.other
-    assert to is not None
+    rows, edges = order.rows(), order.edges()
+    if x_on == "edge":
+        grad = x.new_zeros(x.shape)
+        attained = (x.index_select(0, edges) == out.index_select(0, rows)).to(x.dtype)
+        return grad.index_copy_(0, edges, attained * share.index_select(0, rows)), None
+    assert order.other is not None
+    x_e = x.index_select(0, rows)
+    groups = 1 if weight is None else weight.shape[1]
+    split = (groups, x.shape[1] // groups)
+    w_e = x.new_ones(1, 1, 1) if weight is None else weight.index_select(0, edges).unsqueeze(-1)
+    messages = (x_e.unflatten(1, split) * w_e).flatten(1)
+    attained = (messages == out.index_select(0, order.other)).to(x.dtype) * share.index_select(0, order.other)
+    grad_x = x.new_zeros(x.shape).index_add_(0, rows, (attained.unflatten(1, split) * w_e).flatten(1))
     if weight is None:
-        return x.new_zeros(x.shape).index_add_(0, to, share), None
-    heads = weight.shape[1]
-    w = weight.index_select(0, edges).unsqueeze(-1)
-    split = (heads, x.shape[1] // heads)
-    scaled = (share.unflatten(1, split) * w).flatten(1)
-    per_weight = (share * x.index_select(0, to)).unflatten(1, split).sum(-1)
-    return (
-        x.new_zeros(x.shape).index_add_(0, to, scaled),
-        weight.new_zeros(weight.shape).index_add_(0, edges, per_weight),
-    )
+        return grad_x, None
+    per_weight = (attained * x_e).unflatten(1, split).sum(-1)
+    return grad_x, weight.new_zeros(weight.shape).index_copy_(0, edges, per_weight)

@@ -1,4 +1,4 @@
-"""`gather_reduce(order, x, weight, x_on, weight_on, reduce) -> (out, arg)`: gather, scale and reduce in one pass.
+"""`gather_reduce(order, x, weight, x_on, weight_on, reduce) -> (out, ties)`: gather, scale and reduce in one pass.
 
     out[r, f] = reduce over positions k of row r:  weight[wi(k), f // (F / K)] * x[xi(k), f]
 
@@ -7,8 +7,7 @@
 mean's derivative are one kernel.
 
 Args: `x` (M, F); `weight` (M', K) with K dividing F, or None; `reduce` one of sum, mean, max, min.
-Returns: `out` (R, F), zero for empty rows; `arg` (R, F) int32 or int64 for max and min: the position that attains it first, -1
-for empty rows, `-2 - position` where several positions tie; else None.
+Returns: `out` (R, F), zero for empty rows; for max and min also `ties` (R, F) int32, how many messages attain it; else None.
 Sums run over k in ascending order, in accumulators of at least float32; rows of more than 4,096 positions are cut into
 blocks of 4,096 whose partial results are combined in order, so the result does not depend on the number of threads.
 """

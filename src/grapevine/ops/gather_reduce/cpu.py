@@ -28,10 +28,10 @@ def run(
     weight = None if weight is None else weight.contiguous()
     features = x.shape[1]
     out = x.new_empty(order.num_rows, features)
-    arg = torch.empty(out.shape, dtype=torch.int32) if reduce in ("max", "min") else None
+    ties = torch.empty(out.shape, dtype=torch.int32) if reduce in ("max", "min") else None
     _core.core.gather_reduce(
         _core.DTYPES[x.dtype], REDUCE[reduce], order.num_rows, features, 0 if weight is None else weight.shape[1],
         order.ptr.data_ptr(), positions(order, x_on), positions(order, weight_on),
-        x.data_ptr(), _core.address(weight), out.data_ptr(), _core.address(arg), torch.get_num_threads(),
+        x.data_ptr(), _core.address(weight), out.data_ptr(), _core.address(ties), torch.get_num_threads(),
     )  # fmt: skip
-    return out, arg
+    return out, ties

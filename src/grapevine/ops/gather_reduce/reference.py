@@ -21,7 +21,11 @@ def messages(order: Order, x: Tensor, weight: Tensor | None, x_on: str, weight_o
 def run(
     order: Order, x: Tensor, weight: Tensor | None, x_on: str, weight_on: str, reduce: str
 ) -> tuple[Tensor, Tensor | None]:
-    m = messages(order, x, weight, x_on, weight_on)
+    return reduced(order, messages(order, x, weight, x_on, weight_on), reduce)
+
+
+def reduced(order: Order, m: Tensor, reduce: str) -> tuple[Tensor, Tensor | None]:
+    """Reduces messages that lie in the order's sequence."""
     rows = order.rows()
     out = m.new_zeros(order.num_rows, m.shape[1])
     if reduce in ("sum", "mean"):
@@ -31,11 +35,5 @@ def run(
         return out, None
     where = rows.unsqueeze(1).expand_as(m)
     out.scatter_reduce_(0, where, m, f"a{reduce}", include_self=False)
-    attained = m == out.index_select(0, rows)
-    nobody = order.num_edges
-    first = torch.full_like(out, nobody, dtype=torch.int64)
-    position = torch.arange(order.num_edges, device=m.device).unsqueeze(1).expand_as(m)
-    first.scatter_reduce_(0, where, torch.where(attained, position, nobody), "amin")
-    ties = torch.zeros_like(first).scatter_add_(0, where, attained.long())
-    arg = torch.where(ties > 1, -2 - first, first)
-    return out, torch.where(first == nobody, -1, arg).to(order.ptr.dtype)
+    attained = (m == out.index_select(0, rows)).to(torch.int32)
+    return out, torch.zeros(out.shape, dtype=torch.int32, device=m.device).index_add_(0, rows, attained)

@@ -1,0 +1,317 @@
+// Runs an edge program: a message given as a list of element-wise instructions over leaves, reduced per row or written per
+// edge. A small interpreter: each instruction is one loop over the lanes of a block, so its dispatch costs little beside it,
+// and no message is ever stored. A block is some edges times a tile of features.
+#pragma once
+
+#include <cmath>
+
+#include "kernels.h"
+#include "numeric.h"
+#include "rows.h"
+
+namespace gv {
+namespace GV_ISA {
+namespace {
+
+constexpr int64_t kTile = 64;    // features of a block, at most
+constexpr int64_t kLanes = 256;  // edges x features of a block, at most
+
+template <class A> inline A exponential(A v);
+template <> inline float exponential(float v) {
+  // Cephes' polynomial in a form that compilers vectorise; about 1 ulp.
+  const float x = v > 88.72f ? 88.72f : (v < -103.0f ? -103.0f : v);
+  const float shifted = x * 1.44269504f + 12582912.0f;
+  const float n = shifted - 12582912.0f;
+  const float r = x - n * 0.693359375f + n * 2.12194440e-4f;
+  float p = 1.9875691500e-4f;
+  p = p * r + 1.3981999507e-3f;
+  p = p * r + 8.3334519073e-3f;
+  p = p * r + 4.1665795894e-2f;
+  p = p * r + 1.6666665459e-1f;
+  p = p * r + 5.0000001201e-1f;
+  p = p * r * r + r + 1.0f;
+  // Two factors, since 2^n alone may leave the range of normal numbers.
+  const int32_t whole = int32_t(n), half = whole / 2;
+  const float y = p * as_float(uint32_t(half + 127) << 23) * as_float(uint32_t(whole - half + 127) << 23);
+  return v > 88.72284f ? as_float(0x7f800000u) : v < -103.98f ? 0.0f : (v == v ? y : v);
+}
+template <> inline double exponential(double v) { return std::exp(v); }
+
+template <class A> inline A sigmoid(A v) { return A(1) / (A(1) + exponential(-v)); }
+template <class A> inline A tangent(A v) {
+  // Near zero the quotient would cancel: the odd series there.
+  const A s = v * v;
+  const A series = v * (A(1) + s * (A(-1.0 / 3) + s * (A(2.0 / 15) + s * A(-17.0 / 315))));
+  const A quotient = A(1) - A(2) / (exponential(A(2) * v) + A(1));
+  return std::fabs(v) < A(0.06) ? series : quotient;
+}
+template <> inline double tangent(double v) { return std::tanh(v); }
+
+// Loops of one instruction over n lanes. A compile-time n lets the compiler unroll the common widths.
+template <class A, class F> inline void lanes1(A* o, const A* a, int64_t n, F f) {
+  if (n == kTile) { for (int64_t i = 0; i < kTile; ++i) o[i] = f(a[i]); return; }
+  for (int64_t i = 0; i < n; ++i) o[i] = f(a[i]);
+}
+template <class A, class F> inline void lanes2(A* o, const A* a, const A* b, int64_t n, F f) {
+  if (n == kTile) { for (int64_t i = 0; i < kTile; ++i) o[i] = f(a[i], b[i]); return; }
+  for (int64_t i = 0; i < n; ++i) o[i] = f(a[i], b[i]);
+}
+
+template <class T> void execute(const Instruction& in, wide_t<T>* o, const wide_t<T>* a, const wide_t<T>* b, const wide_t<T>* c, int64_t n) {
+  using A = wide_t<T>;
+  switch (in.op) {
+    case kAdd: return lanes2(o, a, b, n, [](A x, A y) { return x + y; });
+    case kSub: return lanes2(o, a, b, n, [](A x, A y) { return x - y; });
+    case kMul: return lanes2(o, a, b, n, [](A x, A y) { return x * y; });
+    case kDiv: return lanes2(o, a, b, n, [](A x, A y) { return x / y; });
+    case kMaximum: return lanes2(o, a, b, n, [](A x, A y) { return x > y || x != x ? x : y; });
+    case kMinimum: return lanes2(o, a, b, n, [](A x, A y) { return x < y || x != x ? x : y; });
+    case kGt: return lanes2(o, a, b, n, [](A x, A y) { return x > y ? A(1) : A(0); });
+    case kGe: return lanes2(o, a, b, n, [](A x, A y) { return x >= y ? A(1) : A(0); });
+    case kEq: return lanes2(o, a, b, n, [](A x, A y) { return x == y ? A(1) : A(0); });
+    case kPow: return lanes2(o, a, b, n, [](A x, A y) { return std::pow(x, y); });
+    case kWhere:
+      for (int64_t i = 0; i < n; ++i) o[i] = a[i] != A(0) ? b[i] : c[i];
+      return;
+    case kNeg: return lanes1(o, a, n, [](A x) { return -x; });
+    case kAbs: return lanes1(o, a, n, [](A x) { return std::fabs(x); });
+    case kRelu: return lanes1(o, a, n, [](A x) { return x > A(0) || x != x ? x : A(0); });
+    case kSign: return lanes1(o, a, n, [](A x) { return A(x > A(0)) - A(x < A(0)); });
+    case kExp: return lanes1(o, a, n, [](A x) { return exponential(x); });
+    case kLog: return lanes1(o, a, n, [](A x) { return std::log(x); });
+    case kLog1p: return lanes1(o, a, n, [](A x) { return std::log1p(x); });
+    case kExpm1: return lanes1(o, a, n, [](A x) { return std::expm1(x); });
+    case kSqrt: return lanes1(o, a, n, [](A x) { return std::sqrt(x); });
+    case kSin: return lanes1(o, a, n, [](A x) { return std::sin(x); });
+    case kCos: return lanes1(o, a, n, [](A x) { return std::cos(x); });
+    case kTanh: return lanes1(o, a, n, [](A x) { return tangent(x); });
+    case kSigmoid: return lanes1(o, a, n, [](A x) { return sigmoid(x); });
+    case kErf: return lanes1(o, a, n, [](A x) { return std::erf(x); });
+    case kRound: return lanes1(o, a, n, [](A x) { return rounded<T>(x); });
+  }
+}
+
+template <class T> class Runner {
+  using A = wide_t<T>;
+
+ public:
+  explicit Runner(const EdgeProgram& p) : p_(p), room_(p.slots * kLanes), slot_(p.slots) {
+    for (int64_t s = 0; s < p.slots; ++s) slot_[s] = room(s);
+  }
+
+  // The block of `edges` positions from `first`, features f .. f + width - 1: the program's value, edges x width.
+  // `row` is the row of `first`; it moves on to the row of the last position.
+  const A* block(int64_t first, int64_t edges, int64_t f, int64_t width, int64_t& row) {
+    const int64_t n = edges * width;
+    if (n > lanes_ || f != at_feature_) {  // leaves that do not change from edge to edge
+      for (int64_t s = 0; s < p_.leaves; ++s)
+        if (p_.leaf[s].on == kShared) stage(s, 0, f, width, 0, edges);
+      lanes_ = n, at_feature_ = f, staged_row_ = -1;
+    }
+    const int64_t start = row;
+    for (int64_t s = 0; s < p_.leaves; ++s) {
+      const Leaf& leaf = p_.leaf[s];
+      if (leaf.on == kShared) continue;
+      if (edges == 1) {
+        if (leaf.on == kRow && staged_row_ == start) continue;
+        const int64_t i = source(leaf, first, start);
+        if (std::is_same<T, A>::value && leaf.mode == kFull)
+          slot_[s] = static_cast<const A*>(leaf.data) + i * leaf.stride + f;
+        else
+          stage(s, i, f, width, 0, 1);
+      } else {
+        int64_t r = start;
+        for (int64_t e = 0; e < edges; ++e) {
+          while (p_.ptr[r + 1] <= first + e) ++r;
+          stage(s, source(leaf, first + e, r), f, width, e, 1);
+        }
+        row = r;
+      }
+    }
+    staged_row_ = edges == 1 ? start : -1;
+    if (edges > 1) while (p_.ptr[row + 1] <= first + edges - 1) ++row;
+    for (int64_t i = 0; i < p_.instructions; ++i) {
+      const Instruction& in = p_.code[i];
+      execute<T>(in, room(in.out), slot_[in.a], slot_[in.b], slot_[in.c], n);
+    }
+    return slot_[p_.root];
+  }
+
+  void prefetch(int64_t k, int64_t last, int64_t f, int64_t width) const {
+    if (k >= last) return;
+    for (int64_t s = 0; s < p_.leaves; ++s) {
+      const Leaf& leaf = p_.leaf[s];
+      if (leaf.mode != kFull || (leaf.on != kOther && leaf.on != kEdge)) continue;
+      const char* to = static_cast<const char*>(leaf.data) + (source(leaf, k, 0) * leaf.stride + f) * int64_t(sizeof(T));
+      for (int64_t b = 0; b < width * int64_t(sizeof(T)); b += 64) __builtin_prefetch(to + b);
+    }
+  }
+
+ private:
+  A* room(int64_t s) { return room_.data() + s * kLanes; }
+
+  int64_t source(const Leaf& leaf, int64_t k, int64_t r) const {
+    return leaf.on == kRow ? r : leaf.on == kOther ? at(p_.other, k) : at(p_.edge, k);
+  }
+
+  // Copies features f .. of row i of a leaf to edge e (and the `copies - 1` after it) of its slot.
+  void stage(int64_t s, int64_t i, int64_t f, int64_t width, int64_t e, int64_t copies) {
+    const Leaf& leaf = p_.leaf[s];
+    const T* from = static_cast<const T*>(leaf.data) + i * leaf.stride;
+    A* to = room(s) + e * width;
+    slot_[s] = room(s);
+    switch (leaf.mode) {
+      case kFull: for (int64_t j = 0; j < width; ++j) to[j] = widen(from[f + j]); break;
+      case kScalar: { const A v = widen(from[0]); for (int64_t j = 0; j < width; ++j) to[j] = v; break; }
+      case kGroups: for (int64_t j = 0; j < width; ++j) to[j] = widen(from[(f + j) / leaf.period]); break;
+      case kPeriodic: for (int64_t j = 0; j < width; ++j) to[j] = widen(from[(f + j) % leaf.period]); break;
+    }
+    for (int64_t c = 1; c < copies; ++c) std::copy_n(to, width, to + c * width);
+  }
+
+  const EdgeProgram& p_;
+  std::vector<A> room_;
+  std::vector<const A*> slot_;
+  int64_t lanes_ = -1, at_feature_ = -1, staged_row_ = -1;
+};
+
+// Folds the positions first .. last of one row into value (width numbers), for features f ...
+template <class T, int R>
+void fold(Runner<T>& run, int64_t row, int64_t first, int64_t last, int64_t f, int64_t width,
+          wide_t<T>* value, int32_t* ties) {
+  using A = wide_t<T>;
+  const int64_t step = width >= kTile ? 1 : kLanes / width;
+  for (int64_t k = first; k < last; k += step) {
+    const int64_t edges = std::min(step, last - k);
+    int64_t r = row;
+    if (step == 1) run.prefetch(k + 6, last, f, width);
+    const A* m = run.block(k, edges, f, width, r);
+    for (int64_t e = 0; e < edges; ++e, m += width) {
+      if constexpr (R == kSum) {
+        for (int64_t j = 0; j < width; ++j) value[j] += m[j];
+      } else {
+        const bool opening = k + e == first;
+        for (int64_t j = 0; j < width; ++j) {
+          const A v = rounded<T>(m[j]);
+          const bool beats = opening || ((R == kMax ? !(v <= value[j]) : !(v >= value[j])) && value[j] == value[j]);
+          ties[j] = beats ? 1 : ties[j] + int32_t(v == value[j]);
+          value[j] = beats ? v : value[j];
+        }
+      }
+    }
+  }
+}
+
+template <class T, int R>
+void put(const EdgeProgram& p, int64_t row, int64_t f, int64_t width, const wide_t<T>* value, const int32_t* ties) {
+  T* out = static_cast<T*>(p.out) + row * p.features + f;
+  const int64_t count = p.ptr[row + 1] - p.ptr[row];
+  const wide_t<T> scale = R == kSum && p.how == kMean ? wide_t<T>(1) / wide_t<T>(std::max<int64_t>(count, 1)) : wide_t<T>(1);
+  for (int64_t j = 0; j < width; ++j) out[j] = narrow<T>(value[j] * scale);
+  if (R != kSum) std::copy_n(ties, width, p.ties + row * p.features + f);
+}
+
+template <class T, int R> void program_rows(const EdgeProgram& p) {
+  using A = wide_t<T>;
+  const int64_t cost = p.features * (p.instructions + p.leaves);
+  std::vector<int64_t> heavy;
+  for (int64_t r = 0; r < p.rows; ++r)
+    if (int64_t(p.ptr[r + 1]) - p.ptr[r] > kBlock) heavy.push_back(r);
+  for_rows(p.ptr, p.rows, cost, p.threads, [&](int64_t begin, int64_t end) {
+    Runner<T> run(p);
+    A value[kTile];
+    int32_t ties[kTile];
+    for (int64_t f = 0; f < p.features; f += kTile) {
+      const int64_t width = std::min(kTile, p.features - f);
+      for (int64_t r = begin; r < end; ++r) {
+        const int64_t first = p.ptr[r], last = p.ptr[r + 1];
+        if (last - first > kBlock) continue;
+        std::fill_n(value, width, A(0));
+        std::fill_n(ties, width, 0);
+        fold<T, R>(run, r, first, last, f, width, value, ties);
+        put<T, R>(p, r, f, width, value, ties);
+      }
+    }
+  });
+  for (const int64_t r : heavy) {
+    const int64_t first = p.ptr[r], last = p.ptr[r + 1], blocks = (last - first + kBlock - 1) / kBlock;
+    std::vector<A> value(blocks * p.features, A(0));
+    std::vector<int32_t> ties(blocks * p.features, 0);
+    for_each(blocks, kBlock * cost, p.threads, [&](int64_t b) {
+      Runner<T> run(p);
+      for (int64_t f = 0; f < p.features; f += kTile)
+        fold<T, R>(run, r, first + b * kBlock, std::min(first + (b + 1) * kBlock, last), f, std::min(kTile, p.features - f),
+                   value.data() + b * p.features + f, ties.data() + b * p.features + f);
+    });
+    for (int64_t b = 1; b < blocks; ++b)
+      for (int64_t f = 0; f < p.features; ++f) {
+        A& into = value[f];
+        const A next = value[b * p.features + f];
+        if (R == kSum) { into += next; continue; }
+        const int32_t more = ties[b * p.features + f];
+        const bool beats = (R == kMax ? !(next <= into) : !(next >= into)) && into == into;
+        ties[f] = beats ? more : ties[f] + (next == into ? more : 0);
+        into = beats ? next : into;
+      }
+    for (int64_t f = 0; f < p.features; f += kTile)
+      put<T, R>(p, r, f, std::min(kTile, p.features - f), value.data() + f, ties.data() + f);
+  }
+}
+
+// One result per edge: all features, or their sums over `groups` groups of equal length.
+template <class T> void program_map(const EdgeProgram& p) {
+  using A = wide_t<T>;
+  const int64_t count = p.ptr[p.rows], piece = 2048, span = p.groups ? p.features / p.groups : 1;
+  T* out = static_cast<T*>(p.out);
+  for_each((count + piece - 1) / piece, piece * p.features * (p.instructions + p.leaves), p.threads, [&](int64_t i) {
+    Runner<T> run(p);
+    const int64_t begin = i * piece, end = std::min(begin + piece, count);
+    std::vector<A> sums(p.groups ? (end - begin) * p.groups : 0, A(0));
+    for (int64_t f = 0; f < p.features; f += kTile) {
+      const int64_t width = std::min(kTile, p.features - f), step = width >= kTile ? 1 : kLanes / width;
+      int64_t row = std::upper_bound(p.ptr, p.ptr + p.rows + 1, int32_t(begin)) - p.ptr - 1;
+      for (int64_t k = begin; k < end; k += step) {
+        const int64_t edges = std::min(step, end - k);
+        while (p.ptr[row + 1] <= k) ++row;
+        if (step == 1) run.prefetch(k + 6, end, f, width);
+        const A* m = run.block(k, edges, f, width, row);
+        for (int64_t e = 0; e < edges; ++e, m += width) {
+          if (!p.groups) {
+            T* to = out + at(p.edge, k + e) * p.features + f;
+            for (int64_t j = 0; j < width; ++j) to[j] = narrow<T>(m[j]);
+            continue;
+          }
+          A* to = sums.data() + (k + e - begin) * p.groups;
+          for (int64_t j = 0; j < width;) {  // lanes of one group, in a fixed order
+            const int64_t g = (f + j) / span, stop = std::min(width, (g + 1) * span - f);
+            A lane[16] = {};
+            int64_t l = j;
+            for (; l + 16 <= stop; l += 16) for (int q = 0; q < 16; ++q) lane[q] += m[l + q];
+            for (int q = 0; l < stop; ++l, ++q) lane[q] += m[l];
+            for (int half = 8; half > 0; half /= 2) for (int q = 0; q < half; ++q) lane[q] += lane[q + half];
+            to[g] += lane[0];
+            j = stop;
+          }
+        }
+      }
+    }
+    for (int64_t k = begin; p.groups && k < end; ++k)
+      for (int64_t g = 0; g < p.groups; ++g) out[at(p.edge, k) * p.groups + g] = narrow<T>(sums[(k - begin) * p.groups + g]);
+  });
+}
+
+template <class T> void edge_program(const EdgeProgram& p) {
+  if (p.features == 0) return;
+  const bool map = p.how == kMap;
+  const int64_t count = map ? int64_t(p.ptr[p.rows]) : p.rows;
+  advise_huge(p.out, count * (map && p.groups ? p.groups : p.features) * int64_t(sizeof(T)));
+  if (p.ties) advise_huge(p.ties, count * p.features * 4);
+  if (map) return program_map<T>(p);
+  if (p.how == kMax) return program_rows<T, kMax>(p);
+  if (p.how == kMin) return program_rows<T, kMin>(p);
+  program_rows<T, kSum>(p);
+}
+
+}  // namespace
+}  // namespace GV_ISA
+}  // namespace gv

@@ -1,0 +1,92 @@
+"""Getting and unpacking the files of a dataset."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import os
+import os.path as osp
+import shutil
+import sys
+import tarfile
+import urllib.request
+import zipfile
+from collections.abc import Callable
+from typing import Any, Literal
+
+
+def _say(text: str, log: bool) -> None:
+    if log:
+        sys.stderr.write(f"{text}\n")
+
+
+def makedirs(path: str) -> None:
+    """Creates a folder and those above it, unless they exist."""
+    os.makedirs(path, exist_ok=True)
+
+
+def download_url(url: str, folder: str, log: bool = True, filename: str | None = None) -> str:
+    """Downloads a file unless it exists; it appears under its name only when it is complete.
+
+    Args:
+        url: the address.
+        folder: where to put it.
+        log: whether to say so on stderr.
+        filename: its name; by default the last part of the address.
+
+    Returns:
+        The path of the file.
+    """
+    if filename is None:
+        filename = url.rpartition("/")[2]
+        filename = filename if filename.startswith("?") else filename.split("?")[0]
+    path = osp.join(folder, filename)
+    if osp.exists(path):
+        _say(f"Using existing file {filename}", log)
+        return path
+    _say(f"Downloading {url}", log)
+    os.makedirs(folder, exist_ok=True)
+    with urllib.request.urlopen(url) as source, open(f"{path}.part", "wb") as target:
+        shutil.copyfileobj(source, target)
+    os.replace(f"{path}.part", path)
+    return path
+
+
+def download_google_url(id: str, folder: str, filename: str, log: bool = True) -> str:
+    """Downloads a file of Google Drive by its id."""
+    return download_url(
+        f"https://drive.usercontent.google.com/download?id={id}&confirm=t", folder, log, filename
+    )
+
+
+def extract_tar(
+    path: str, folder: str, mode: Literal["r:gz", "r:bz2", "r:xz", "r:*"] = "r:gz", log: bool = True
+) -> None:
+    """Unpacks a tar archive into a folder, and nothing outside of it."""
+    _say(f"Extracting {path}", log)
+    with tarfile.open(path, mode) as archive:
+        archive.extractall(folder, filter="data")
+
+
+def extract_zip(path: str, folder: str, log: bool = True) -> None:
+    """Unpacks a zip archive into a folder."""
+    _say(f"Extracting {path}", log)
+    with zipfile.ZipFile(path) as archive:
+        archive.extractall(folder)
+
+
+def extract_bz2(path: str, folder: str, log: bool = True) -> None:
+    """Unpacks a file compressed by bzip2 into a folder, under its name without the ending."""
+    _unpack(bz2.open, path, folder, log)
+
+
+def extract_gz(path: str, folder: str, log: bool = True) -> None:
+    """Unpacks a file compressed by gzip into a folder, under its name without the ending."""
+    _unpack(gzip.open, path, folder, log)
+
+
+def _unpack(opener: Callable[..., Any], path: str, folder: str, log: bool) -> None:
+    _say(f"Extracting {path}", log)
+    name = osp.splitext(osp.basename(path))[0]
+    with opener(path, "rb") as source, open(osp.join(folder, name), "wb") as target:
+        shutil.copyfileobj(source, target)

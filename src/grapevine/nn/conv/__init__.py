@@ -1,0 +1,92 @@
+"""Graph convolutions: layers that send messages along edges."""
+
+from grapevine.nn.conv.agnn_conv import AGNNConv
+from grapevine.nn.conv.antisymmetric_conv import AntiSymmetricConv
+from grapevine.nn.conv.appnp import APPNP
+from grapevine.nn.conv.arma_conv import ARMAConv
+from grapevine.nn.conv.cheb_conv import ChebConv
+from grapevine.nn.conv.cluster_gcn_conv import ClusterGCNConv
+from grapevine.nn.conv.dir_gnn_conv import DirGNNConv
+from grapevine.nn.conv.edge_conv import EdgeConv
+from grapevine.nn.conv.fa_conv import FAConv
+from grapevine.nn.conv.feast_conv import FeaStConv
+from grapevine.nn.conv.film_conv import FiLMConv
+from grapevine.nn.conv.gat_conv import GATConv
+from grapevine.nn.conv.gated_graph_conv import GatedGraphConv
+from grapevine.nn.conv.gatv2_conv import GATv2Conv
+from grapevine.nn.conv.gcn2_conv import GCN2Conv
+from grapevine.nn.conv.gcn_conv import GCNConv
+from grapevine.nn.conv.gen_conv import GENConv
+from grapevine.nn.conv.general_conv import GeneralConv
+from grapevine.nn.conv.gin_conv import GINConv, GINEConv
+from grapevine.nn.conv.gps_conv import GPSConv
+from grapevine.nn.conv.graph_conv import GraphConv
+from grapevine.nn.conv.hetero_conv import HeteroConv
+from grapevine.nn.conv.le_conv import LEConv
+from grapevine.nn.conv.lg_conv import LGConv
+from grapevine.nn.conv.mf_conv import MFConv
+from grapevine.nn.conv.mixhop_conv import MixHopConv
+from grapevine.nn.conv.nn_conv import NNConv
+from grapevine.nn.conv.pna_conv import PNAConv
+from grapevine.nn.conv.point_conv import PointNetConv
+from grapevine.nn.conv.res_gated_graph_conv import ResGatedGraphConv
+from grapevine.nn.conv.rgcn_conv import FastRGCNConv, RGCNConv
+from grapevine.nn.conv.sage_conv import SAGEConv
+from grapevine.nn.conv.sg_conv import SGConv
+from grapevine.nn.conv.simple_conv import SimpleConv
+from grapevine.nn.conv.ssg_conv import SSGConv
+from grapevine.nn.conv.tag_conv import TAGConv
+from grapevine.nn.conv.transformer_conv import TransformerConv
+from grapevine.nn.conv.wl_conv import WLConv
+from grapevine.nn.conv.wl_conv_continuous import WLConvContinuous
+from grapevine.nn.message_passing import MessagePassing
+
+ECConv = NNConv
+PointConv = PointNetConv
+
+__all__ = [
+    "APPNP",
+    "AGNNConv",
+    "ARMAConv",
+    "AntiSymmetricConv",
+    "ChebConv",
+    "ClusterGCNConv",
+    "DirGNNConv",
+    "ECConv",
+    "EdgeConv",
+    "FAConv",
+    "FastRGCNConv",
+    "FeaStConv",
+    "FiLMConv",
+    "GATConv",
+    "GATv2Conv",
+    "GCN2Conv",
+    "GCNConv",
+    "GENConv",
+    "GINConv",
+    "GINEConv",
+    "GPSConv",
+    "GatedGraphConv",
+    "GeneralConv",
+    "GraphConv",
+    "HeteroConv",
+    "LEConv",
+    "LGConv",
+    "MFConv",
+    "MessagePassing",
+    "MixHopConv",
+    "NNConv",
+    "PNAConv",
+    "PointConv",
+    "PointNetConv",
+    "RGCNConv",
+    "ResGatedGraphConv",
+    "SAGEConv",
+    "SGConv",
+    "SSGConv",
+    "SimpleConv",
+    "TAGConv",
+    "TransformerConv",
+    "WLConv",
+    "WLConvContinuous",
+]

@@ -1,0 +1,171 @@
+"""The command line: what it leaves behind, and one clear line for every mistake."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+import grapevine
+from grapevine.cli import main
+from grapevine.data import Data, HeteroData
+from grapevine.datasets import KarateClub
+from grapevine.io import save_graph
+from grapevine.training import load_model
+
+QUICK = ["--epochs", "3", "--seeds", "2"]
+
+
+def run(*arguments: str) -> int:
+    with pytest.raises(SystemExit) as stop:
+        main([str(a) for a in arguments])
+    return stop.value.code
+
+
+@pytest.fixture
+def tables(tmp_path: Path) -> Path:
+    folder = tmp_path / "tables"
+    folder.mkdir()
+    rows = [f"{i % 7},{i % 2}.5,{'ab'[i % 2]}" for i in range(40)]
+    (folder / "nodes.csv").write_text("size,side,label\n" + "\n".join(rows) + "\n")
+    edges = [f"{i},{(i + 2) % 40},1.0" for i in range(40)]
+    (folder / "edges.csv").write_text("source,target,weight\n" + "\n".join(edges) + "\n")
+    return folder
+
+
+def test_train_writes_a_report(tmp_path: Path, capsys) -> None:
+    pytest.importorskip("matplotlib")
+    out = tmp_path / "report"
+    assert run("train", "--data", "karate", *QUICK, "--hidden", "8", "--out", out) == 0
+    shown = capsys.readouterr().out
+    assert "gcn on karate, 2 seeds" in shown and "mean accuracy" in shown and "test" in shown
+
+    numbers = json.loads((out / "metrics.json").read_text())
+    assert numbers["recipe"]["hidden_channels"] == 8 and numbers["recipe"]["epochs"] == 3
+    assert [s["seed"] for s in numbers["seeds"]] == [0, 1]
+    accuracies = [s["accuracy"]["test"] for s in numbers["seeds"]]
+    assert numbers["accuracy"]["test"]["mean"] == pytest.approx(sum(accuracies) / 2)
+    assert load_model(out / "model.safetensors").hidden_channels == 8
+    for picture in ("loss.png", "embedding.png"):
+        assert (out / picture).read_bytes().startswith(b"\x89PNG") and (out / picture).stat().st_size > 10_000
+
+
+def test_train_reads_tables_and_saved_graphs(tmp_path: Path, tables: Path, capsys) -> None:
+    assert run("train", "--data", tables, "--epochs", "40", "--out", tmp_path / "a") == 0
+    numbers = json.loads((tmp_path / "a" / "metrics.json").read_text())
+    assert numbers["data"] == {"name": str(tables), "num_nodes": 40, "num_edges": 80}
+    assert numbers["accuracy"]["test"]["mean"] == 1.0  # the label is a feature
+
+    save_graph(KarateClub()[0], tmp_path / "graph.safetensors")
+    for name in (tmp_path, tmp_path / "graph.safetensors"):
+        assert run("train", "--data", name, *QUICK, "--out", tmp_path / "b") == 0
+
+
+def test_train_reads_planetoid_from_its_root(tmp_path: Path, shared_data: Path, capsys) -> None:
+    shutil.copy(shared_data / "planetoid" / "cora.zip", tmp_path)
+    assert run("train", "--data", "cora", "--root", tmp_path, "--epochs", "2", "--out", tmp_path / "out") == 0
+    assert json.loads((tmp_path / "out" / "metrics.json").read_text())["data"]["num_edges"] == 10556
+
+
+def test_without_matplotlib_it_says_what_to_install(tmp_path: Path, monkeypatch, capsys) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    assert run("train", *QUICK, "--out", tmp_path / "out") == 0
+    assert "pip install 'grapevine-gnn[report]'" in capsys.readouterr().out
+    assert {f.name for f in (tmp_path / "out").iterdir()} == {"metrics.json", "model.safetensors"}
+
+
+def test_plan_shows_the_kernels(capsys) -> None:
+    assert run("plan", "--data", "karate", "--model", "gcn") == 0
+    shown = capsys.readouterr().out
+    assert "GCN(34, 4, num_layers=2) on karate: 34 nodes, 156 edges" in shown and "stored per edge" in shown
+
+
+def test_info_tells_of_the_core(capsys, monkeypatch) -> None:
+    assert run("info") == 0
+    shown = capsys.readouterr().out
+    assert torch.__version__ in shown and ("compiled, " in shown or "pure PyTorch; " in shown)
+    monkeypatch.setitem(sys.modules, "grapevine._core", None)
+    assert run("info") == 0
+    assert "pure PyTorch; the " in capsys.readouterr().out
+
+
+def test_help_shows_examples(capsys) -> None:
+    assert run("train", "--help") == 0
+    assert "grapevine train --data cora --model gat --seeds 10" in capsys.readouterr().out
+    assert run("--version") == 0
+    assert capsys.readouterr().out.strip() == grapevine.__version__
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ["train", "--data", "coraa"],
+            "expected --data to be karate, cora, citeseer, pubmed, or an existing folder",
+        ),
+        (["plan", "--data", "coraa"], "got 'coraa'"),
+        (
+            ["train", "--model", "gnn"],
+            "expected a model of ['gcn', 'sage', 'gat', 'gin', 'pna', 'edgecnn'], got 'gnn'",
+        ),
+        (["train", "--epochs", "many"], "Invalid value for '--epochs'"),
+        (["train", "--epochs", "0"], "expected epochs of at least 1, got 0"),
+        (["train", "--dropout", "2"], "expected dropout in [0, 1), got 2.0"),
+        (["train", "--seeds", "0"], "expected at least 1 seed, got 0"),
+        (
+            ["train", "--model", "gat", "--hidden", "12"],
+            "expected hidden_channels divisible by 8 heads, got 12",
+        ),
+        (
+            ["train", "--normalize", "all"],
+            "expected --normalize to be one of auto, rows, columns, none, got 'all'",
+        ),
+        (["train", "--colour", "red"], "No such option"),
+        (["trian"], "No such command"),
+    ],
+)
+def test_a_bad_value_is_one_line_and_exit_code_2(arguments, message, tmp_path, monkeypatch, capsys) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(*arguments) == 2
+    captured = capsys.readouterr()
+    assert (
+        captured.err.count("\n") == 1 and captured.err.startswith("grapevine: ") and message in captured.err
+    )
+    assert captured.out == ""
+
+
+def test_a_missing_or_broken_file_is_one_line(tmp_path: Path, tables: Path, capsys) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    mixed = HeteroData()
+    mixed["paper"].x = torch.zeros(1, 1)
+    save_graph(mixed, tmp_path / "mixed.safetensors")
+    save_graph(Data(x=torch.zeros(2, 1), edge_index=torch.zeros(2, 1).long()), tmp_path / "plain.safetensors")
+    (tables / "edges.csv").write_text("source,target\n0,99\n")
+    for data, message in [
+        (empty, "got 0 saved graphs and no table"),
+        (tables, "edges.csv, line 2: expected an id that nodes.csv lists, got '99'"),
+        (tmp_path / "mixed.safetensors", "expected a graph with one kind of nodes"),
+        (tmp_path / "plain.safetensors", "expected a graph with 'y'"),
+    ]:
+        assert run("train", "--data", data, "--out", tmp_path / "out") == 2
+        error = capsys.readouterr().err
+        assert message in error and error.count("\n") == 1
+    (tables / "edges.csv").unlink()
+    assert run("train", "--data", tables) == 2 and "expected a file" in capsys.readouterr().err
+    file = tmp_path / "file"
+    file.touch()
+    assert run("train", "--out", file) == 2
+    assert "expected --out to be a folder, got the file" in capsys.readouterr().err
+
+
+def test_as_a_program_there_is_no_traceback() -> None:
+    command = [sys.executable, "-m", "grapevine", "train", "--data", "nowhere"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 2 and done.stdout == ""
+    assert done.stderr.startswith("grapevine: expected --data to be karate") and done.stderr.count("\n") == 1

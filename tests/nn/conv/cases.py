@@ -1,0 +1,375 @@
+"""The table of layers that `test_layers.py` compares with their counterparts in torch_geometric.
+
+One line a layer and variant: how to make it from the namespace of either library, and what to call it with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from tests.nn.peer import BIPARTITE, SQUARE, Graph, integers, uniform
+from torch import Tensor
+from torch.nn import Linear, ReLU, Sequential
+
+Inputs = Callable[[Graph, Any], Sequence[Any]]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A layer to compare.
+
+    Attributes:
+        name: of the case.
+        make: the layer, from `grapevine.nn.conv` or `torch_geometric.nn`.
+        inputs: its arguments, from a graph and its adjacency.
+        graphs: the graphs to call it on.
+        per_edge: whether some argument has a row per edge, so that the edges must keep their order.
+        train: compare in training mode (layers that do not draw random numbers).
+    """
+
+    name: str
+    make: Callable[[Any], torch.nn.Module]
+    inputs: Inputs
+    graphs: Sequence[Graph] = tuple(SQUARE)
+    per_edge: bool = False
+    train: bool = False
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+def nodes(channels: int) -> Inputs:
+    """Node features and the adjacency."""
+    return lambda g, edges: (g.features(channels), edges)
+
+
+def both(source: int, target: int) -> Inputs:
+    """Features of sources and destinations, and the adjacency."""
+    return lambda g, edges: (g.pair(source, target), edges)
+
+
+def with_attr(inputs: Inputs, *channels: int) -> Inputs:
+    """`inputs`, then edge features."""
+    return lambda g, edges: (*inputs(g, edges), g.edge_features(*channels))
+
+
+def with_types(inputs: Inputs, num_types: int) -> Inputs:
+    """`inputs`, then edge types."""
+    return lambda g, edges: (*inputs(g, edges), types(g, num_types))
+
+
+def types(g: Graph, num_types: int) -> Tensor:
+    """A type for each edge; the last one stands nowhere."""
+    return integers(max(num_types - 1, 1), g.edge_index.size(1), seed=5)
+
+
+def numbers(high: int) -> Inputs:
+    """Numbers of nodes instead of features, and the adjacency."""
+    return lambda g, edges: (integers(high, g.num_src, seed=6), edges)
+
+
+def one_dim(g: Graph, edges: Any) -> Sequence[Any]:
+    """Node features, the adjacency, and one number per edge."""
+    return g.features(6), edges, uniform(g.edge_index.size(1))
+
+
+def mlp(*channels: int) -> Sequential:
+    """Linear maps with ReLUs in between, the same for both libraries."""
+    torch.manual_seed(7)
+    modules: list[torch.nn.Module] = []
+    for inputs, outputs in zip(channels, channels[1:]):
+        modules += [Linear(inputs, outputs), ReLU()]
+    return Sequential(*modules[:-1])
+
+
+def without_target(g: Graph, edges: Any) -> Sequence[Any]:
+    """Features of the sources alone, and the numbers of both sides."""
+    return (g.features(6), None), edges, None, (g.num_src, g.num_dst)
+
+
+DEGREES = torch.tensor([3, 5, 9, 4, 2])
+PNA = (
+    ["mean", "min", "max", "std", "var", "sum"],
+    ["identity", "amplification", "attenuation", "linear", "inverse_linear"],
+)
+
+ATTENTION = [
+    Case("gat", lambda nn: nn.GATConv(6, 4), nodes(6)),
+    Case("gat_heads", lambda nn: nn.GATConv(6, 4, heads=3, negative_slope=0.1, residual=True), nodes(6)),
+    Case("gat_mean", lambda nn: nn.GATConv(6, 4, heads=2, concat=False, bias=False, residual=True), nodes(6)),
+    Case(
+        "gat_lazy", lambda nn: nn.GATConv(-1, 4, heads=2, edge_dim=-1), with_attr(nodes(6), 3), per_edge=True
+    ),
+    Case("gat_no_loops", lambda nn: nn.GATConv(6, 4, heads=2, add_self_loops=False), nodes(6)),
+    Case("gat_max", lambda nn: nn.GATConv(6, 4, heads=2, aggr="max"), nodes(6)),
+    Case("gat_edge", lambda nn: nn.GATConv(6, 4, heads=2, edge_dim=3), with_attr(nodes(6), 3), per_edge=True),
+    Case("gat_edge_1d", lambda nn: nn.GATConv(6, 4, edge_dim=1, fill_value=0.5), one_dim, per_edge=True),
+    Case(
+        "gat_edge_max",
+        lambda nn: nn.GATConv(6, 4, edge_dim=3, fill_value="max"),
+        with_attr(nodes(6), 3),
+        per_edge=True,
+    ),
+    Case(
+        "gat_edge_fill",
+        lambda nn: nn.GATConv(6, 4, edge_dim=3, fill_value=torch.tensor([1.0, 2.0, 3.0])),
+        with_attr(nodes(6), 3),
+        per_edge=True,
+    ),  # fmt: skip
+    Case(
+        "gat_edge_no_loops",
+        lambda nn: nn.GATConv(6, 4, edge_dim=3, add_self_loops=False),
+        with_attr(nodes(6), 3),
+        per_edge=True,
+    ),  # fmt: skip
+    Case(
+        "gat_reversed",
+        lambda nn: nn.GATConv(6, 4, heads=2, edge_dim=3, flow="target_to_source"),
+        with_attr(nodes(6), 3),
+        per_edge=True,
+    ),  # fmt: skip
+    Case("gat_dropout", lambda nn: nn.GATConv(6, 4, heads=2, dropout=0.4), nodes(6), train=True),
+    Case("gat_pair", lambda nn: nn.GATConv((6, 5), 4, heads=2, residual=True), both(6, 5), BIPARTITE),
+    Case(
+        "gat_pair_no_loops",
+        lambda nn: nn.GATConv((6, 5), 4, heads=2, add_self_loops=False),
+        both(6, 5),
+        BIPARTITE,
+    ),
+    Case(
+        "gat_pair_shared",
+        lambda nn: nn.GATConv(6, 4, heads=2, edge_dim=3),
+        with_attr(both(6, 6), 3),
+        BIPARTITE,
+        per_edge=True,
+    ),  # fmt: skip
+    Case(
+        "gat_pair_source", lambda nn: nn.GATConv((6, 5), 4, add_self_loops=False), without_target, BIPARTITE
+    ),
+    Case("gat_pair_source_loops", lambda nn: nn.GATConv((6, 5), 4), without_target, BIPARTITE),
+    Case(
+        "gat_weights", lambda nn: nn.GATConv(6, 4, heads=2), lambda g, e: (g.features(6), e, None, None, True)
+    ),
+    Case("gatv2", lambda nn: nn.GATv2Conv(6, 4), nodes(6)),
+    Case("gatv2_heads", lambda nn: nn.GATv2Conv(6, 4, heads=3, residual=True), nodes(6)),
+    Case(
+        "gatv2_mean",
+        lambda nn: nn.GATv2Conv(6, 4, heads=2, concat=False, bias=False, residual=True),
+        nodes(6),
+    ),
+    Case("gatv2_shared", lambda nn: nn.GATv2Conv(6, 4, heads=2, share_weights=True), nodes(6)),
+    Case(
+        "gatv2_lazy",
+        lambda nn: nn.GATv2Conv(-1, 4, heads=2, edge_dim=-1),
+        with_attr(nodes(6), 3),
+        per_edge=True,
+    ),
+    Case(
+        "gatv2_edge",
+        lambda nn: nn.GATv2Conv(6, 4, heads=2, edge_dim=3),
+        with_attr(nodes(6), 3),
+        per_edge=True,
+    ),
+    Case(
+        "gatv2_edge_1d", lambda nn: nn.GATv2Conv(6, 4, edge_dim=1, fill_value="add"), one_dim, per_edge=True
+    ),
+    Case("gatv2_no_loops", lambda nn: nn.GATv2Conv(6, 4, heads=2, add_self_loops=False), nodes(6)),
+    Case("gatv2_dropout", lambda nn: nn.GATv2Conv(6, 4, heads=2, dropout=0.4), nodes(6), train=True),
+    Case("gatv2_pair", lambda nn: nn.GATv2Conv((6, 5), 4, heads=2, residual=True), both(6, 5), BIPARTITE),
+    Case(
+        "gatv2_pair_edge",
+        lambda nn: nn.GATv2Conv((6, 5), 4, edge_dim=3, add_self_loops=False),
+        with_attr(both(6, 5), 3),
+        BIPARTITE,
+        per_edge=True,
+    ),  # fmt: skip
+    Case(
+        "gatv2_weights", lambda nn: nn.GATv2Conv(6, 4, heads=2), lambda g, e: (g.features(6), e, None, True)
+    ),
+    Case("transformer", lambda nn: nn.TransformerConv(6, 4), nodes(6)),
+    Case("transformer_heads", lambda nn: nn.TransformerConv(6, 4, heads=3, beta=True), nodes(6)),
+    Case(
+        "transformer_mean",
+        lambda nn: nn.TransformerConv(6, 4, heads=2, concat=False, beta=True, bias=False),
+        nodes(6),
+    ),
+    Case(
+        "transformer_no_root",
+        lambda nn: nn.TransformerConv(6, 4, heads=2, root_weight=False, beta=True),
+        nodes(6),
+    ),
+    Case("transformer_lazy", lambda nn: nn.TransformerConv(-1, 4, heads=2, beta=True), nodes(6)),
+    Case(
+        "transformer_edge",
+        lambda nn: nn.TransformerConv(6, 4, heads=2, edge_dim=3),
+        with_attr(nodes(6), 3),
+        per_edge=True,
+    ),
+    Case(
+        "transformer_dropout", lambda nn: nn.TransformerConv(6, 4, heads=2, dropout=0.4), nodes(6), train=True
+    ),
+    Case("transformer_pair", lambda nn: nn.TransformerConv((6, 5), 4, heads=2), both(6, 5), BIPARTITE),
+    Case(
+        "transformer_pair_edge",
+        lambda nn: nn.TransformerConv((6, 5), 4, beta=True, edge_dim=3),
+        with_attr(both(6, 5), 3),
+        BIPARTITE,
+        per_edge=True,
+    ),  # fmt: skip
+    Case(
+        "transformer_weights",
+        lambda nn: nn.TransformerConv(6, 4, heads=2),
+        lambda g, e: (g.features(6), e, None, True),
+    ),
+]
+
+PER_EDGE_NETWORK = [
+    Case("nn", lambda nn: nn.NNConv(6, 4, mlp(3, 8, 24)), with_attr(nodes(6), 3), per_edge=True),
+    Case(
+        "nn_mean",
+        lambda nn: nn.NNConv(6, 4, mlp(3, 24), aggr="mean", bias=False),
+        with_attr(nodes(6), 3),
+        per_edge=True,
+    ),
+    Case(
+        "nn_max",
+        lambda nn: nn.NNConv(6, 4, mlp(3, 24), aggr="max", root_weight=False),
+        with_attr(nodes(6), 3),
+        per_edge=True,
+    ),  # fmt: skip
+    Case(
+        "nn_pair",
+        lambda nn: nn.NNConv((6, -1), 4, mlp(3, 24)),
+        with_attr(both(6, 5), 3),
+        BIPARTITE,
+        per_edge=True,
+    ),
+    Case(
+        "nn_pair_source",
+        lambda nn: nn.NNConv((6, 5), 4, mlp(3, 24)),
+        lambda g, e: ((g.features(6), None), e, g.edge_features(3), (g.num_src, g.num_dst)),
+        BIPARTITE,
+        per_edge=True,
+    ),  # fmt: skip
+    Case("pna", lambda nn: nn.PNAConv(6, 4, *PNA, deg=DEGREES), nodes(6)),
+    Case(
+        "pna_edge",
+        lambda nn: nn.PNAConv(6, 4, *PNA, deg=DEGREES, edge_dim=3, pre_layers=2, post_layers=2),
+        with_attr(nodes(6), 3),
+        per_edge=True,
+    ),  # fmt: skip
+    Case(
+        "pna_towers",
+        lambda nn: nn.PNAConv(6, 4, *PNA, deg=DEGREES, edge_dim=3, towers=2, act="tanh", pre_layers=2),
+        with_attr(nodes(6), 3),
+        per_edge=True,
+    ),  # fmt: skip
+    Case(
+        "pna_divided",
+        lambda nn: nn.PNAConv(
+            6,
+            4,
+            ["mean", "max"],
+            ["linear"],
+            deg=DEGREES,
+            edge_dim=3,
+            towers=2,
+            divide_input=True,
+            train_norm=True,
+        ),
+        with_attr(nodes(6), 3),
+        per_edge=True,
+    ),  # fmt: skip
+    Case("pointnet", lambda nn: nn.PointNetConv(), lambda g, e: (g.features(6), g.features(3, seed=9), e)),
+    Case(
+        "pointnet_alone",
+        lambda nn: nn.PointNetConv(mlp(3, 4), mlp(4, 5)),
+        lambda g, e: (None, g.features(3), e),
+    ),
+    Case(
+        "pointnet_sum",
+        lambda nn: nn.PointNetConv(mlp(9, 8, 4), mlp(4, 5), aggr="sum", add_self_loops=False),
+        lambda g, e: (g.features(6), g.features(3, seed=9), e),
+    ),  # fmt: skip
+    Case(
+        "pointnet_pair",
+        lambda nn: nn.PointNetConv(mlp(9, 8, 4), mlp(4, 5)),
+        lambda g, e: ((g.features(6), None), g.pair(3, 3), e),
+        BIPARTITE,
+    ),  # fmt: skip
+]
+
+RELATIONS = [
+    Case("rgcn", lambda nn: nn.RGCNConv(6, 4, 4), with_types(nodes(6), 4), per_edge=True),
+    Case("rgcn_bases", lambda nn: nn.RGCNConv(6, 4, 4, num_bases=3), with_types(nodes(6), 4), per_edge=True),
+    Case(
+        "rgcn_blocks",
+        lambda nn: nn.RGCNConv(6, 4, 4, num_blocks=2, bias=False),
+        with_types(nodes(6), 4),
+        per_edge=True,
+    ),
+    Case(
+        "rgcn_sum",
+        lambda nn: nn.RGCNConv(6, 4, 4, aggr="sum", root_weight=False),
+        with_types(nodes(6), 4),
+        per_edge=True,
+    ),
+    Case("rgcn_max", lambda nn: nn.RGCNConv(6, 4, 4, aggr="max"), with_types(nodes(6), 4), per_edge=True),
+    Case(
+        "rgcn_sorted",
+        lambda nn: nn.RGCNConv(6, 4, 4, is_sorted=True),
+        lambda g, e: (g.features(6), e, types(g, 4).sort()[0]),
+        per_edge=True,
+    ),  # fmt: skip
+    Case(
+        "rgcn_reversed",
+        lambda nn: nn.RGCNConv(6, 4, 4, flow="target_to_source"),
+        with_types(nodes(6), 4),
+        per_edge=True,
+    ),
+    Case("rgcn_numbers", lambda nn: nn.RGCNConv(12, 4, 4), with_types(numbers(12), 4), per_edge=True),
+    Case(
+        "rgcn_numbers_bases",
+        lambda nn: nn.RGCNConv(12, 4, 4, num_bases=3, aggr="sum"),
+        with_types(numbers(12), 4),
+        per_edge=True,
+    ),  # fmt: skip
+    Case(
+        "rgcn_no_features",
+        lambda nn: nn.RGCNConv(8, 4, 4),
+        lambda g, e: (None, e, types(g, 4)),
+        SQUARE[:1],
+        per_edge=True,
+    ),
+    Case(
+        "rgcn_pair", lambda nn: nn.RGCNConv((6, 5), 4, 4), with_types(both(6, 5), 4), BIPARTITE, per_edge=True
+    ),
+    Case("fast_rgcn", lambda nn: nn.FastRGCNConv(6, 4, 4), with_types(nodes(6), 4), per_edge=True),
+    Case(
+        "fast_rgcn_bases",
+        lambda nn: nn.FastRGCNConv(6, 4, 4, num_bases=3, aggr="sum"),
+        with_types(nodes(6), 4),
+        per_edge=True,
+    ),  # fmt: skip
+    Case(
+        "fast_rgcn_blocks",
+        lambda nn: nn.FastRGCNConv(6, 4, 4, num_blocks=2),
+        with_types(nodes(6), 4),
+        per_edge=True,
+    ),
+    Case(
+        "fast_rgcn_numbers", lambda nn: nn.FastRGCNConv(12, 4, 4), with_types(numbers(12), 4), per_edge=True
+    ),
+    Case(
+        "fast_rgcn_pair",
+        lambda nn: nn.FastRGCNConv((6, 5), 4, 4),
+        with_types(both(6, 5), 4),
+        BIPARTITE,
+        per_edge=True,
+    ),
+]
+
+CASES = [*ATTENTION, *PER_EDGE_NETWORK, *RELATIONS]
