@@ -99,42 +99,33 @@ template <class T> class Runner {
     for (int64_t s = 0; s < p.slots; ++s) slot_[s] = room(s);
   }
 
-  // The block of `edges` positions from `first`, features f .. f + width - 1: the program's value, edges x width.
-  // `row` is the row of `first`; it moves on to the row of the last position.
-  const A* block(int64_t first, int64_t edges, int64_t f, int64_t width, int64_t& row) {
-    const int64_t n = edges * width;
-    if (n > lanes_ || f != at_feature_) {  // leaves that do not change from edge to edge
-      for (int64_t s = 0; s < p_.leaves; ++s)
-        if (p_.leaf[s].on == kShared) stage(s, 0, f, width, 0, edges);
-      lanes_ = n, at_feature_ = f, staged_row_ = -1;
-    }
-    const int64_t start = row;
+  // The program's value at one position of `row`, features f .. f + width - 1.
+  const A* single(int64_t k, int64_t row, int64_t f, int64_t width) {
+    share(1, f, width);
     for (int64_t s = 0; s < p_.leaves; ++s) {
       const Leaf& leaf = p_.leaf[s];
-      if (leaf.on == kShared) continue;
-      if (edges == 1) {
-        if (leaf.on == kRow && staged_row_ == start) continue;
-        const int64_t i = source(leaf, first, start);
-        if (std::is_same<T, A>::value && leaf.mode == kFull)
-          slot_[s] = static_cast<const A*>(leaf.data) + i * leaf.stride + f;
-        else
-          stage(s, i, f, width, 0, 1);
-      } else {
-        int64_t r = start;
-        for (int64_t e = 0; e < edges; ++e) {
-          while (p_.ptr[r + 1] <= first + e) ++r;
-          stage(s, source(leaf, first + e, r), f, width, e, 1);
-        }
-        row = r;
-      }
+      if (leaf.on == kShared || (leaf.on == kRow && staged_row_ == row)) continue;
+      const int64_t i = leaf.on == kRow ? row : leaf.on == kOther ? at(p_.other, k) : at(p_.edge, k);
+      if (std::is_same<T, A>::value && leaf.mode == kFull)
+        slot_[s] = static_cast<const A*>(leaf.data) + i * leaf.stride + f;
+      else
+        stage(s, [i](int64_t) { return i; }, 1, f, width);
     }
-    staged_row_ = edges == 1 ? start : -1;
-    if (edges > 1) while (p_.ptr[row + 1] <= first + edges - 1) ++row;
-    for (int64_t i = 0; i < p_.instructions; ++i) {
-      const Instruction& in = p_.code[i];
-      execute<T>(in, room(in.out), slot_[in.a], slot_[in.b], slot_[in.c], n);
+    staged_row_ = row;
+    return compute(width);
+  }
+
+  // The same for `edges` positions from `first`, whose rows are row[0 .. edges - 1]: edges x width numbers.
+  const A* block(int64_t first, int64_t edges, const int32_t* row, int64_t f, int64_t width) {
+    share(edges, f, width);
+    staged_row_ = -1;
+    for (int64_t s = 0; s < p_.leaves; ++s) {
+      const int64_t on = p_.leaf[s].on;
+      if (on == kRow) stage(s, [row](int64_t e) { return int64_t(row[e]); }, edges, f, width);
+      else if (on == kOther) stage(s, [this, first](int64_t e) { return at(p_.other, first + e); }, edges, f, width);
+      else if (on == kEdge) stage(s, [this, first](int64_t e) { return at(p_.edge, first + e); }, edges, f, width);
     }
-    return slot_[p_.root];
+    return compute(edges * width);
   }
 
   void prefetch(int64_t k, int64_t last, int64_t f, int64_t width) const {
@@ -142,7 +133,7 @@ template <class T> class Runner {
     for (int64_t s = 0; s < p_.leaves; ++s) {
       const Leaf& leaf = p_.leaf[s];
       if (leaf.mode != kFull || (leaf.on != kOther && leaf.on != kEdge)) continue;
-      const char* to = static_cast<const char*>(leaf.data) + (source(leaf, k, 0) * leaf.stride + f) * int64_t(sizeof(T));
+      const char* to = static_cast<const char*>(leaf.data) + ((leaf.on == kOther ? at(p_.other, k) : at(p_.edge, k)) * leaf.stride + f) * int64_t(sizeof(T));
       for (int64_t b = 0; b < width * int64_t(sizeof(T)); b += 64) __builtin_prefetch(to + b);
     }
   }
@@ -150,55 +141,70 @@ template <class T> class Runner {
  private:
   A* room(int64_t s) { return room_.data() + s * kLanes; }
 
-  int64_t source(const Leaf& leaf, int64_t k, int64_t r) const {
-    return leaf.on == kRow ? r : leaf.on == kOther ? at(p_.other, k) : at(p_.edge, k);
+  // Leaves that are the same for all edges are staged once per feature tile.
+  void share(int64_t edges, int64_t f, int64_t width) {
+    if (edges <= shared_edges_ && f == shared_at_) return;
+    for (int64_t s = 0; s < p_.leaves; ++s)
+      if (p_.leaf[s].on == kShared) stage(s, [](int64_t) { return int64_t(0); }, edges, f, width);
+    shared_edges_ = edges, shared_at_ = f, staged_row_ = -1;
   }
 
-  // Copies features f .. of row i of a leaf to edge e (and the `copies - 1` after it) of its slot.
-  void stage(int64_t s, int64_t i, int64_t f, int64_t width, int64_t e, int64_t copies) {
-    const Leaf& leaf = p_.leaf[s];
-    const T* from = static_cast<const T*>(leaf.data) + i * leaf.stride;
-    A* to = room(s) + e * width;
-    slot_[s] = room(s);
-    switch (leaf.mode) {
-      case kFull: for (int64_t j = 0; j < width; ++j) to[j] = widen(from[f + j]); break;
-      case kScalar: { const A v = widen(from[0]); for (int64_t j = 0; j < width; ++j) to[j] = v; break; }
-      case kGroups: for (int64_t j = 0; j < width; ++j) to[j] = widen(from[(f + j) / leaf.period]); break;
-      case kPeriodic: for (int64_t j = 0; j < width; ++j) to[j] = widen(from[(f + j) % leaf.period]); break;
+  const A* compute(int64_t n) {
+    for (int64_t i = 0; i < p_.instructions; ++i) {
+      const Instruction& in = p_.code[i];
+      execute<T>(in, room(in.out), slot_[in.a], slot_[in.b], slot_[in.c], n);
     }
-    for (int64_t c = 1; c < copies; ++c) std::copy_n(to, width, to + c * width);
+    return slot_[p_.root];
+  }
+
+  // Copies features f .. of the rows that index(0), index(1), ... name into a leaf's slot.
+  template <class Index> void stage(int64_t s, Index index, int64_t edges, int64_t f, int64_t width) {
+    const Leaf& leaf = p_.leaf[s];
+    const T* data = static_cast<const T*>(leaf.data);
+    A* to = room(s);
+    slot_[s] = to;
+    const auto rows = [&](auto copy) {
+      for (int64_t e = 0; e < edges; ++e, to += width) copy(data + index(e) * leaf.stride);
+    };
+    const int64_t period = leaf.period;
+    if (leaf.mode == kScalar || (leaf.mode == kFull && width == 1)) {
+      const int64_t at_feature = leaf.mode == kFull ? f : 0;
+      if (width == 1) return rows([&](const T* row) { to[0] = widen(row[at_feature]); });
+      return rows([&](const T* row) { std::fill_n(to, width, widen(row[0])); });
+    }
+    if (leaf.mode == kFull) return rows([&](const T* row) { for (int64_t j = 0; j < width; ++j) to[j] = widen(row[f + j]); });
+    if (leaf.mode == kGroups) return rows([&](const T* row) { for (int64_t j = 0; j < width; ++j) to[j] = widen(row[(f + j) / period]); });
+    rows([&](const T* row) { for (int64_t j = 0; j < width; ++j) to[j] = widen(row[(f + j) % period]); });
   }
 
   const EdgeProgram& p_;
   std::vector<A> room_;
   std::vector<const A*> slot_;
-  int64_t lanes_ = -1, at_feature_ = -1, staged_row_ = -1;
+  int64_t shared_edges_ = -1, shared_at_ = -1, staged_row_ = -1;
 };
 
-// Folds the positions first .. last of one row into value (width numbers), for features f ...
+// Adds one message to a row's value (width numbers); `opening` for the row's first.
 template <class T, int R>
-void fold(Runner<T>& run, int64_t row, int64_t first, int64_t last, int64_t f, int64_t width,
-          wide_t<T>* value, int32_t* ties) {
-  using A = wide_t<T>;
-  const int64_t step = width >= kTile ? 1 : kLanes / width;
-  for (int64_t k = first; k < last; k += step) {
-    const int64_t edges = std::min(step, last - k);
-    int64_t r = row;
-    if (step == 1) run.prefetch(k + 6, last, f, width);
-    const A* m = run.block(k, edges, f, width, r);
-    for (int64_t e = 0; e < edges; ++e, m += width) {
-      if constexpr (R == kSum) {
-        for (int64_t j = 0; j < width; ++j) value[j] += m[j];
-      } else {
-        const bool opening = k + e == first;
-        for (int64_t j = 0; j < width; ++j) {
-          const A v = rounded<T>(m[j]);
-          const bool beats = opening || ((R == kMax ? !(v <= value[j]) : !(v >= value[j])) && value[j] == value[j]);
-          ties[j] = beats ? 1 : ties[j] + int32_t(v == value[j]);
-          value[j] = beats ? v : value[j];
-        }
-      }
+inline void join(const wide_t<T>* m, int64_t width, bool opening, wide_t<T>* value, int32_t* ties) {
+  if constexpr (R == kSum) {
+    (void)opening, (void)ties;
+    for (int64_t j = 0; j < width; ++j) value[j] += m[j];
+  } else {
+    for (int64_t j = 0; j < width; ++j) {
+      const auto v = rounded<T>(m[j]);
+      const bool beats = opening || ((R == kMax ? !(v <= value[j]) : !(v >= value[j])) && value[j] == value[j]);
+      ties[j] = beats ? 1 : ties[j] + int32_t(v == value[j]);
+      value[j] = beats ? v : value[j];
     }
+  }
+}
+
+// Folds the positions first .. last of one row into value.
+template <class T, int R>
+void fold(Runner<T>& run, int64_t row, int64_t first, int64_t last, int64_t f, int64_t width, wide_t<T>* value, int32_t* ties) {
+  for (int64_t k = first; k < last; ++k) {
+    run.prefetch(k + 6, last, f, width);
+    join<T, R>(run.single(k, row, f, width), width, k == first, value, ties);
   }
 }
 
@@ -211,6 +217,35 @@ void put(const EdgeProgram& p, int64_t row, int64_t f, int64_t width, const wide
   if (R != kSum) std::copy_n(ties, width, p.ties + row * p.features + f);
 }
 
+// Rows begin .. end, none of them heavy, for few features: blocks of edges across rows.
+template <class T, int R> void narrow_rows(Runner<T>& run, const EdgeProgram& p, int64_t begin, int64_t end) {
+  const int64_t width = p.features, step = kLanes / width;
+  wide_t<T> value[kTile];
+  int32_t ties[kTile], rows[kLanes];
+  int64_t current = begin;
+  bool opening = true;
+  const auto reset = [&] { std::fill_n(value, width, wide_t<T>(0)), std::fill_n(ties, width, 0), opening = true; };
+  const auto finish = [&](int64_t until) {
+    for (; current < until; ++current) put<T, R>(p, current, 0, width, value, ties), reset();
+  };
+  reset();
+  int64_t row = begin;
+  for (int64_t k = p.ptr[begin], last = p.ptr[end]; k < last; k += step) {
+    const int64_t edges = std::min(step, last - k);
+    for (int64_t e = 0; e < edges; ++e) {
+      while (p.ptr[row + 1] <= k + e) ++row;
+      rows[e] = int32_t(row);
+    }
+    const auto* m = run.block(k, edges, rows, 0, width);
+    for (int64_t e = 0; e < edges; ++e, m += width) {
+      if (rows[e] != current) finish(rows[e]);
+      join<T, R>(m, width, opening, value, ties);
+      opening = false;
+    }
+  }
+  finish(end);
+}
+
 template <class T, int R> void program_rows(const EdgeProgram& p) {
   using A = wide_t<T>;
   const int64_t cost = p.features * (p.instructions + p.leaves);
@@ -219,16 +254,26 @@ template <class T, int R> void program_rows(const EdgeProgram& p) {
     if (int64_t(p.ptr[r + 1]) - p.ptr[r] > kBlock) heavy.push_back(r);
   for_rows(p.ptr, p.rows, cost, p.threads, [&](int64_t begin, int64_t end) {
     Runner<T> run(p);
+    const auto is_heavy = [&](int64_t r) { return int64_t(p.ptr[r + 1]) - p.ptr[r] > kBlock; };
+    if (p.features < kTile) {
+      for (int64_t r = begin; r < end; ++r) {
+        if (is_heavy(r)) continue;
+        int64_t stop = r + 1;
+        while (stop < end && !is_heavy(stop)) ++stop;
+        narrow_rows<T, R>(run, p, r, stop);
+        r = stop;
+      }
+      return;
+    }
     A value[kTile];
     int32_t ties[kTile];
     for (int64_t f = 0; f < p.features; f += kTile) {
       const int64_t width = std::min(kTile, p.features - f);
       for (int64_t r = begin; r < end; ++r) {
-        const int64_t first = p.ptr[r], last = p.ptr[r + 1];
-        if (last - first > kBlock) continue;
+        if (is_heavy(r)) continue;
         std::fill_n(value, width, A(0));
         std::fill_n(ties, width, 0);
-        fold<T, R>(run, r, first, last, f, width, value, ties);
+        fold<T, R>(run, r, p.ptr[r], p.ptr[r + 1], f, width, value, ties);
         put<T, R>(p, r, f, width, value, ties);
       }
     }
@@ -267,14 +312,18 @@ template <class T> void program_map(const EdgeProgram& p) {
     Runner<T> run(p);
     const int64_t begin = i * piece, end = std::min(begin + piece, count);
     std::vector<A> sums(p.groups ? (end - begin) * p.groups : 0, A(0));
+    int32_t rows[kLanes];
     for (int64_t f = 0; f < p.features; f += kTile) {
       const int64_t width = std::min(kTile, p.features - f), step = width >= kTile ? 1 : kLanes / width;
       int64_t row = std::upper_bound(p.ptr, p.ptr + p.rows + 1, int32_t(begin)) - p.ptr - 1;
       for (int64_t k = begin; k < end; k += step) {
         const int64_t edges = std::min(step, end - k);
-        while (p.ptr[row + 1] <= k) ++row;
+        for (int64_t e = 0; e < edges; ++e) {
+          while (p.ptr[row + 1] <= k + e) ++row;
+          rows[e] = int32_t(row);
+        }
         if (step == 1) run.prefetch(k + 6, end, f, width);
-        const A* m = run.block(k, edges, f, width, row);
+        const A* m = step == 1 ? run.single(k, row, f, width) : run.block(k, edges, rows, f, width);
         for (int64_t e = 0; e < edges; ++e, m += width) {
           if (!p.groups) {
             T* to = out + at(p.edge, k + e) * p.features + f;

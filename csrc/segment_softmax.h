@@ -19,31 +19,42 @@ inline void exponentials(double* v, int64_t n) {
   for (int64_t i = 0; i < n; ++i) v[i] = std::exp(v[i]);
 }
 
-template <class T> void softmax_row(const SegmentSoftmax& p, int64_t first, int64_t last, std::vector<wide_t<T>>& buffer) {
+// Rows begin .. end at once, so that short rows share one long loop of exponentials. H: heads, 0 where not known in advance.
+template <class T, int H> void softmax_rows(const SegmentSoftmax& p, int64_t begin, int64_t end, std::vector<wide_t<T>>& buffer) {
   using A = wide_t<T>;
-  const int64_t h = p.heads, n = (last - first) * h;
+  const int64_t h = H ? H : p.heads, start = p.ptr[begin], n = (p.ptr[end] - start) * h;
   buffer.resize(n + h);
   A* v = buffer.data();
   A* fold = v + n;
   const T* in = static_cast<const T*>(p.in);
   T* out = static_cast<T*>(p.out);
-  for (int64_t k = first; k < last; ++k)
-    for (int64_t j = 0; j < h; ++j) v[(k - first) * h + j] = widen(in[at(p.edge, k) * h + j]);
-  for (int64_t j = 0; j < h; ++j) fold[j] = v[j];
-  for (int64_t i = h; i < n; i += h)
-    for (int64_t j = 0; j < h; ++j) fold[j] = v[i + j] > fold[j] || v[i + j] != v[i + j] ? v[i + j] : fold[j];
-  for (int64_t i = 0; i < n; i += h)
-    for (int64_t j = 0; j < h; ++j) v[i + j] -= fold[j];
+  for (int64_t k = start; k < p.ptr[end]; ++k)
+    for (int64_t j = 0; j < h; ++j) v[(k - start) * h + j] = widen(in[at(p.edge, k) * h + j]);
+  for (int64_t r = begin; r < end; ++r) {
+    const int64_t first = (p.ptr[r] - start) * h, last = (p.ptr[r + 1] - start) * h;
+    if (first == last) continue;
+    for (int64_t j = 0; j < h; ++j) fold[j] = v[first + j];
+    for (int64_t i = first + h; i < last; i += h)
+      for (int64_t j = 0; j < h; ++j) fold[j] = v[i + j] > fold[j] || v[i + j] != v[i + j] ? v[i + j] : fold[j];
+    for (int64_t i = first; i < last; i += h)
+      for (int64_t j = 0; j < h; ++j) v[i + j] -= fold[j];
+  }
   exponentials(v, n);
-  for (int64_t j = 0; j < h; ++j) fold[j] = A(1e-16);
-  for (int64_t i = 0; i < n; i += h)
-    for (int64_t j = 0; j < h; ++j) fold[j] += v[i + j];
-  for (int64_t k = first; k < last; ++k)
-    for (int64_t j = 0; j < h; ++j) out[at(p.edge, k) * h + j] = narrow<T>(v[(k - first) * h + j] / fold[j]);
+  for (int64_t r = begin; r < end; ++r) {
+    const int64_t first = (p.ptr[r] - start) * h, last = (p.ptr[r + 1] - start) * h;
+    for (int64_t j = 0; j < h; ++j) fold[j] = A(1e-16);
+    for (int64_t i = first; i < last; i += h)
+      for (int64_t j = 0; j < h; ++j) fold[j] += v[i + j];
+    for (int64_t j = 0; j < h; ++j) fold[j] = A(1) / fold[j];
+    for (int64_t i = first; i < last; i += h)
+      for (int64_t j = 0; j < h; ++j) v[i + j] *= fold[j];
+  }
+  for (int64_t k = start; k < p.ptr[end]; ++k)
+    for (int64_t j = 0; j < h; ++j) out[at(p.edge, k) * h + j] = narrow<T>(v[(k - start) * h + j]);
 }
 
-template <class T> void softmax_row_backward(const SegmentSoftmax& p, int64_t first, int64_t last, std::vector<wide_t<T>>& buffer) {
-  const int64_t h = p.heads;
+template <class T, int H> void softmax_row_backward(const SegmentSoftmax& p, int64_t first, int64_t last, std::vector<wide_t<T>>& buffer) {
+  const int64_t h = H ? H : p.heads;
   buffer.assign(h, 0);
   const T* prob = static_cast<const T*>(p.in);
   const T* grad = static_cast<const T*>(p.grad);
@@ -55,17 +66,31 @@ template <class T> void softmax_row_backward(const SegmentSoftmax& p, int64_t fi
       out[e + j] = narrow<T>(widen(prob[e + j]) * (widen(grad[e + j]) - buffer[j]));
 }
 
-template <class T> void segment_softmax(const SegmentSoftmax& p) {
-  advise_huge(p.out, p.ptr[p.rows] * p.heads * int64_t(sizeof(T)));
-  if (p.heads == 0) return;
+template <class T, int H> void softmax_ranges(const SegmentSoftmax& p) {
   for_rows(p.ptr, p.rows, p.heads * 8, p.threads, [&](int64_t begin, int64_t end) {
     std::vector<wide_t<T>> buffer;
-    for (int64_t r = begin; r < end; ++r) {
-      if (p.ptr[r] == p.ptr[r + 1]) continue;
-      if (p.grad) softmax_row_backward<T>(p, p.ptr[r], p.ptr[r + 1], buffer);
-      else softmax_row<T>(p, p.ptr[r], p.ptr[r + 1], buffer);
+    if (p.grad) {
+      for (int64_t r = begin; r < end; ++r) softmax_row_backward<T, H>(p, p.ptr[r], p.ptr[r + 1], buffer);
+      return;
+    }
+    for (int64_t r = begin; r < end;) {
+      int64_t stop = r + 1;
+      while (stop < end && (p.ptr[stop + 1] - p.ptr[r]) * p.heads <= 4096) ++stop;
+      softmax_rows<T, H>(p, r, stop, buffer);
+      r = stop;
     }
   });
+}
+
+template <class T> void segment_softmax(const SegmentSoftmax& p) {
+  advise_huge(p.out, p.ptr[p.rows] * p.heads * int64_t(sizeof(T)));
+  switch (p.heads) {
+    case 0: return;
+    case 1: return softmax_ranges<T, 1>(p);
+    case 4: return softmax_ranges<T, 4>(p);
+    case 8: return softmax_ranges<T, 8>(p);
+    default: return softmax_ranges<T, 0>(p);
+  }
 }
 
 }  // namespace

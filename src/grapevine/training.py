@@ -218,6 +218,7 @@ def fit(
     if seed is not None:
         torch.manual_seed(seed)
     optimizer = torch.optim.Adam(model.parameters(), lr=lr, weight_decay=weight_decay)
+    drop = _feature_dropout(data["x"], input_dropout)
     history: dict[str, list[float]] = {}
     best_epoch, best_score, lowest_loss, waited = 0, (-1.0, 0.0), float("inf"), 0
     best_state: dict[str, Tensor] = {}
@@ -225,7 +226,7 @@ def fit(
     for epoch in range(1, epochs + 1):
         model.train()
         optimizer.zero_grad()
-        logits = forward(model, data, input_dropout)
+        logits = forward(model, data, drop())
         loss = F.cross_entropy(logits[masks["train"]], data["y"][masks["train"]])
         loss.backward()
         optimizer.step()
@@ -335,9 +336,15 @@ def random_split(data: Data, seed: int = 0, val: float = 0.2, test: float = 0.2)
     return data
 
 
-def forward(model: nn.Module, data: Data, input_dropout: float = 0.0) -> Tensor:
-    """Calls a model on a graph, with edge weights where there are some and the model takes them."""
-    x = F.dropout(data["x"], input_dropout, training=model.training)
+def forward(model: nn.Module, data: Data, x: Tensor | None = None) -> Tensor:
+    """Calls a model on a graph, with edge weights where there are some and the model takes them.
+
+    Args:
+        model: the model.
+        data: the graph.
+        x: node features to use instead of the graph's own.
+    """
+    x = data["x"] if x is None else x
     if "edge_weight" in data and getattr(model, "supports_edge_weight", False):
         return model(x, data.edge_index, edge_weight=data.edge_weight)
     return model(x, data.edge_index)
@@ -432,6 +439,17 @@ def _masks(data: Data) -> dict[str, Tensor]:
     if "test" not in masks:
         masks["test"] = ~torch.stack(list(masks.values())).any(0)
     return {part: mask & labelled for part, mask in masks.items() if bool((mask & labelled).any())}
+
+
+def _feature_dropout(x: Tensor, p: float) -> Callable[[], Tensor]:
+    """Dropout of the same features again and again; where most are zero, only the others are drawn for."""
+    if p == 0:
+        return lambda: x
+    places = x.reshape(-1).nonzero().view(-1)
+    if 10 * places.numel() > x.numel():
+        return lambda: F.dropout(x, p)
+    values = x.reshape(-1)[places]
+    return lambda: torch.zeros_like(x).view(-1).index_copy_(0, places, F.dropout(values, p)).view_as(x)
 
 
 @torch.no_grad()

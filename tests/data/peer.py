@@ -67,6 +67,7 @@ def graph(module: Any, seed: int, num_nodes: int = 0, num_edges: int = 0) -> Any
         levels=[torch.randn(n, generator=g), torch.randn(2, generator=g)],
         parts={"node_index": torch.arange(n), "z": torch.randn(n, 1, generator=g)},
         array=np.arange(seed),
+        kinds={seed, "a"},
     )
 
 

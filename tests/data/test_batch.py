@@ -161,6 +161,14 @@ def test_integers_keep_their_width() -> None:
     assert Batch.from_data_list([data, data])["a", "a"].edge_index.dtype == torch.int32
 
 
+def test_what_is_added_is_on_the_device_of_the_graphs() -> None:
+    graphs = [graph(ours, s).to("meta") for s in range(3)]
+    batch = Batch.from_data_list(graphs, follow_batch=["y"])
+    for key in ("edge_index", "batch", "ptr", "y_batch"):
+        assert batch[key].device.type == "meta", key
+    assert batch.batch.numel() == batch.num_nodes and batch[2].x.shape == graphs[2].x.shape
+
+
 @SPARSE
 @pytest.mark.parametrize("layout", [torch.sparse_coo, torch.sparse_csr, torch.sparse_csc])
 def test_sparse_matrices_are_placed_on_the_diagonal(layout: torch.layout) -> None:
@@ -202,6 +210,21 @@ def test_copies(kind, how) -> None:
     same(out, batch)
     same(out[2], batch[2])
     assert all(store._parent() is out for store in out.stores)
+
+
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors:UserWarning")
+def test_nested_tensors() -> None:
+    lengths = [(3, 5), (2,), (4, 1)]
+    batches = []
+    for module in BOTH:
+        torch.manual_seed(0)
+        rows = [[torch.randn(n, 2) for n in group] for group in lengths]
+        batches.append(
+            module.Batch.from_data_list([module.Data(x=torch.nested.nested_tensor(r)) for r in rows])
+        )
+    assert repr(batches[0]) == repr(batches[1]) == "DataBatch(x=[5, 5, 2], batch=[5], ptr=[4])"
+    same(*(batch.x.to_padded_tensor(0.0) for batch in batches))
+    same(list(batches[0][2].x.unbind()), rows[2])  # which the peer cannot
 
 
 class Pair(Data):

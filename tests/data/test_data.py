@@ -198,7 +198,7 @@ def test_adjacency_matrix_instead_of_edges() -> None:
 @pytest.mark.parametrize("seed", range(3))
 def test_concat_and_ids_are_those_of_the_peer(seed: int) -> None:
     data, peer = pairs(seed)
-    for key in ("parts", "array", "score", "flag", "label", "name"):
+    for key in ("parts", "array", "score", "flag", "label", "name", "kinds"):
         del data[key], peer[key]
     for key in ("scalar",):
         data[key], peer[key] = data[key].view(1), peer[key].view(1)

@@ -62,6 +62,15 @@ def test_roles_of_types() -> None:
     same(batch[1], data)
 
 
+def test_graphs_of_a_batch_declare_the_same() -> None:
+    graphs = [Data(x=torch.zeros(1), p=torch.zeros(1)) for _ in range(2)]
+    graphs[0].declare(p=Role("node", points_to=NODES))
+    with pytest.raises(
+        GraphValueError, match=r"to declare the same roles, got .* and {} in graph 1; do this"
+    ):
+        Batch.from_data_list(graphs)
+
+
 def test_pointing_nowhere() -> None:
     data = Data(a=torch.zeros(1)).declare(a=Role(points_to="b"))
     with pytest.raises(

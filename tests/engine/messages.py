@@ -95,6 +95,6 @@ def assert_like_gather(message: Message, end: str = "value", how: str = "lazy", 
     with mode(how):
         graph = edges()
         out = message(graph.src(x))
-        out = graph.reduce(out, end) if end != "value" and reducible else as_tensor(out)
+        out = graph.reduce(as_tensor(out) if not isinstance(out, Tensor) else out, end) if end != "value" and reducible else as_tensor(out)
         assert type(out) is Tensor
         assert_same(derivatives(out, x), want)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from grapevine.errors import GrapevineError
-from grapevine.io import DownloadError, download, find, obtain, obtain_archive
+from grapevine.io import DownloadError, download_file, find, obtain, obtain_archive
 
 NOWHERE = "http://127.0.0.1:9"  # the discard port: nothing answers
 
@@ -35,7 +35,7 @@ def server(tmp_path: Path) -> Iterator[tuple[str, Path]]:
     folder = tmp_path / "published"
     folder.mkdir()
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=folder)) as running:
-        thread = threading.Thread(target=running.serve_forever, daemon=True)
+        thread = threading.Thread(target=running.serve_forever, args=(0.01,), daemon=True)
         thread.start()
         yield f"http://127.0.0.1:{running.server_port}", folder
         running.shutdown()
@@ -100,7 +100,7 @@ def test_downloaded_and_checked(server: tuple[str, Path], root: Path, raw: Path)
     assert (raw / "a").read_bytes() == b"published"
 
     with pytest.raises(DownloadError, match=r"could not download 'a' .* hash"):
-        download("a", root, f"{url}/a", sha256="0" * 64)
+        download_file("a", root, f"{url}/a", sha256="0" * 64)
     assert not list(root.iterdir())  # the wrong file is not kept
 
 

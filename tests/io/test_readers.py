@@ -9,6 +9,7 @@ import pytest
 import torch
 from scipy.sparse import csr_matrix
 
+from grapevine.data import InMemoryDataset
 from grapevine.errors import GraphValueError
 from grapevine.io import parse_npz, read_npz, read_tu_data, read_txt_array
 
@@ -68,7 +69,7 @@ def tu(folder: Path, **files: str) -> None:
         (folder / f"SMALL_{name}.txt").write_text(text)
 
 
-# Three graphs: an edge with a loop and a duplicate, a lone node, a triangle's half; none of the last has edges.
+# Four graphs: an edge both ways, stored twice, with a loop; a lone node; a path one way; a lone node.
 SMALL = {
     "A": "1, 2\n2, 1\n1, 1\n1, 2\n4, 5\n5, 6\n",
     "graph_indicator": "1\n1\n2\n3\n3\n3\n4\n",
@@ -89,24 +90,19 @@ SMALL = {
     ids=lambda more: "+".join(more),
 )
 def test_tu_matches_peer(more: dict[str, str], tmp_path: Path) -> None:
-    from torch_geometric.data import InMemoryDataset as PeerDataset
-
-    from grapevine.data import InMemoryDataset
-
     peer = pytest.importorskip("torch_geometric.io")
-    files = {**SMALL, **more}
-    # The peer miscounts graphs without edges at the end: give the last one a self-loop's place instead.
-    files["A"] = SMALL["A"]
-    tu(tmp_path, **files)
+    peer_data = pytest.importorskip("torch_geometric.data")
+    tu(tmp_path, **{**SMALL, **more})
     data, slices, sizes = read_tu_data(tmp_path, "SMALL")
     mine = InMemoryDataset()
     mine.data, mine.slices = data, slices
 
     expected, peer_slices, peer_sizes = peer.read_tu_data(str(tmp_path), "SMALL")
+    # The peer's slices end with the last graph that has edges, before the fourth.
     peer_slices["edge_index"] = torch.cat([peer_slices["edge_index"], peer_slices["edge_index"][-1:]])
     if "edge_attr" in peer_slices:
         peer_slices["edge_attr"] = peer_slices["edge_index"]
-    theirs = PeerDataset()
+    theirs = peer_data.InMemoryDataset()
     theirs.data, theirs.slices = expected, peer_slices
     assert sizes == peer_sizes
     assert len(mine) == 4

@@ -189,7 +189,8 @@ class BaseStorage(Tensors, MutableMapping[str, Any]):
 
     def declare(self, **roles: Role) -> Self:
         """Declares the batching roles of attributes, which then win over the naming rules; see `Role`."""
-        self.__dict__["_roles"] = {**self.__dict__.get("_roles", {}), **roles}
+        if roles:
+            self.__dict__["_roles"] = {**self.__dict__.get("_roles", {}), **roles}
         return self
 
     def _declared(self) -> Mapping[str, Role]:
@@ -219,7 +220,9 @@ class BaseStorage(Tensors, MutableMapping[str, Any]):
         if not isinstance(value, Tensor | np.ndarray) or value.ndim == 0:
             return None
         dim = self._cat_dim(key)
-        return int(value.shape[dim]) if isinstance(dim, int) else None
+        if not isinstance(dim, int):
+            return None
+        return int(value.size(dim)) if isinstance(value, Tensor) else int(value.shape[dim])
 
     def _revealed(self, level: Level, names: Collection[str], word: str) -> int | None:
         """The rows of the first array that tells: by its role, by a known name, by a word in it."""

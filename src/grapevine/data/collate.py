@@ -13,6 +13,7 @@ from torch import Tensor
 from grapevine.data import sparse
 from grapevine.data.base import BaseData
 from grapevine.data.nested import is_sequence
+from grapevine.data.roles import Role
 from grapevine.data.storage import BaseStorage, NodeStorage
 from grapevine.errors import GraphKeyError, GraphValueError
 from grapevine.graph import is_sparse
@@ -80,8 +81,7 @@ def collate(
         key, stores = out_store._key, stores_of[out_store._key]
         slices_here = slice_dict if key is None else slice_dict.setdefault(key, {})
         incs_here = inc_dict if key is None else inc_dict.setdefault(key, {})
-        if stores[0].__dict__.get("_roles"):
-            out_store.declare(**stores[0].__dict__["_roles"])
+        out_store.declare(**_roles(stores))
         for attr in stores[0]:
             if attr in exclude or attr == "ptr":
                 continue
@@ -117,6 +117,19 @@ def _stores_by_type(graphs: Sequence[BaseData]) -> dict[Any, list[BaseStorage]]:
     return by_type
 
 
+def _roles(stores: Sequence[BaseStorage]) -> dict[str, Role]:
+    """The roles declared on the storages of all graphs."""
+    roles: dict[str, Role] = stores[0].__dict__.get("_roles", {})
+    for i, store in enumerate(stores):
+        if store.__dict__.get("_roles", {}) != roles:
+            raise GraphValueError(
+                f"expected all graphs of a batch to declare the same roles, got {roles} in the first graph and "
+                f"{store.__dict__.get('_roles', {})} in graph {i}; do this instead: declare them once, as "
+                "'__roles__' of a subclass"
+            )
+    return roles
+
+
 def _value(store: BaseStorage, attr: str, i: int) -> Any:
     if attr not in store:
         raise GraphKeyError(
@@ -145,6 +158,12 @@ def _join(
         if incs is not None and (incs.dim() > 1 or int(incs[-1]) != 0):
             dtype = torch.result_type(first, 0)
             values = [value + inc.to(value.device, dtype) for value, inc in zip(values, incs)]
+        if first.is_nested:
+            return (
+                torch.nested.as_nested_tensor([row for value in values for row in value.unbind()]),
+                slices,
+                incs,
+            )
         return torch.cat(values, dim=dim or 0), slices, incs
     if isinstance(first, int | float):
         numbers, begins = torch.tensor(values), torch.arange(len(values) + 1)
@@ -180,8 +199,8 @@ def _increments(
 def _follow(slices: Any, device: torch.device | None) -> tuple[Any, Any]:
     """The graph number of every row and where each graph begins, for slices of any structure."""
     if isinstance(slices, Tensor) and slices.dim() == 1:
-        ptr = slices.to(device) if device is not None else slices
-        return torch.repeat_interleave(ptr.diff()), ptr
+        ptr = slices if device is None else slices.to(device)
+        return torch.repeat_interleave(ptr.diff(), output_size=int(slices[-1])), ptr
     if isinstance(slices, Mapping):
         parts = {key: _follow(value, device) for key, value in slices.items()}
         return {key: part[0] for key, part in parts.items()}, {key: part[1] for key, part in parts.items()}

@@ -78,7 +78,8 @@ def describe(key: Any, value: Any, indent: int = 0) -> str:
     """Writes one attribute as `name=shape`, dictionaries as blocks of such lines."""
     pad = " " * indent
     if isinstance(value, Tensor):
-        text = str(value.item() if value.dim() == 0 else list(value.shape))
+        shape = value.to_padded_tensor(0.0).shape if value.is_nested else value.shape
+        text = str(value.item() if value.dim() == 0 else list(shape))
     elif isinstance(value, np.ndarray):
         text = str(list(value.shape))
     elif isinstance(value, str):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
+import torch
 from torch import Tensor
 
 from grapevine.data import sparse
@@ -42,8 +43,7 @@ def separate(
     for store, out_store in zip(batch.stores, out.stores):
         slices_here = slice_dict if store._key is None else slice_dict.get(store._key, {})
         incs_here = (inc_dict if store._key is None else inc_dict.get(store._key)) if inc_dict else None
-        if store.__dict__.get("_roles"):
-            out_store.declare(**store.__dict__["_roles"])
+        out_store.declare(**store.__dict__.get("_roles", {}))
         for attr in slices_here:
             if attr in store:
                 incs = incs_here[attr] if incs_here is not None and decrement else None
@@ -61,6 +61,8 @@ def _cut(key: str, value: Any, idx: int, slices: Any, incs: Any, batch: BaseData
     if isinstance(value, Tensor):
         dim = batch.__cat_dim__(key, value, store)
         start, stop = int(slices[idx]), int(slices[idx + 1])
+        if value.is_nested:
+            return torch.nested.as_nested_tensor(value.unbind()[start:stop])
         part = value.narrow(dim or 0, start, stop - start)
         part = part.squeeze(0) if dim is None else part
         if incs is not None and (incs.dim() > 1 or int(incs[idx]) != 0):

@@ -7,6 +7,8 @@ numbers, strings, containers and the classes that are named here, and runs nothi
 from __future__ import annotations
 
 import os
+import pickle
+import zipfile
 from collections.abc import Iterator
 from typing import Any
 
@@ -74,9 +76,21 @@ def load(path: str) -> Any:
 
     Args:
         path: the file.
+
+    Raises:
+        GraphTypeError: if the file asks for anything else than tensors, graphs and containers of them.
     """
-    with torch.serialization.safe_globals([*_NUMPY, *_PEERS]):
-        return torch.load(path, weights_only=True)
+    try:
+        with torch.serialization.safe_globals([*_NUMPY, *_PEERS]):
+            return torch.load(path, weights_only=True)
+    except pickle.UnpicklingError as error:
+        zipped = zipfile.is_zipfile(path)
+        unsafe = torch.serialization.get_unsafe_globals_in_checkpoint(path) if zipped else "a plain pickle"
+        raise GraphTypeError(
+            f"expected tensors, arrays, graphs and containers of them in '{path}', got {unsafe}, which could run "
+            "any code; do this instead: make the file anew (force_reload=True for a dataset), or, if you trust it, "
+            "allow these classes by torch.serialization.add_safe_globals"
+        ) from error
 
 
 def class_name(cls: type[BaseData]) -> str:

@@ -51,7 +51,13 @@ class OneFileDataset(InMemoryDataset):
         return "grapevine.pt"
 
     def download(self) -> None:
-        obtain([self.raw_file_names], into=self.raw_dir, url=self.url, root=self.root, sha256=self.sha256)
+        obtain(
+            [Path(self.raw_paths[0]).name],
+            into=self.raw_dir,
+            url=self.url,
+            root=self.root,
+            sha256=self.sha256,
+        )
 
     def process(self) -> None:
         data = self._read(self.raw_paths[0])

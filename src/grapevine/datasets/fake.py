@@ -70,14 +70,14 @@ class FakeDataset(InMemoryDataset):
         """Draws one graph."""
         num_nodes = _num_nodes(self.avg_num_nodes, self.avg_degree)
         data = Data()
-        if self._num_classes > 0:
-            data.y = _labels(self.task, self._num_classes, num_nodes)
+        y = _labels(self.task, self._num_classes, num_nodes) if self._num_classes > 0 else None
+        data.y = y
         data.edge_index = _edge_index(
             num_nodes, num_nodes, self.avg_degree, is_undirected=self.is_undirected, remove_loops=True
         )
         if self.num_channels > 0:
             x = torch.randn(num_nodes, self.num_channels)
-            data.x = x + data.y.view(-1, 1) if self._num_classes > 0 else x
+            data.x = x if y is None else x + y.view(-1, 1)
         else:
             data.num_nodes = num_nodes
         _add_edge_features(data, self.edge_dim)

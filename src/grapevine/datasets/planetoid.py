@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from grapevine.data import Data, InMemoryDataset
+from grapevine.data import InMemoryDataset
 from grapevine.errors import GraphValueError
 from grapevine.io import obtain, read_planetoid_data
+from grapevine.transforms import RandomNodeSplit
 
 _PARTS = ("x", "tx", "allx", "y", "ty", "ally", "graph", "test.index")
+_MASKS = ("train_mask", "val_mask", "test_mask")
 _SPLITS = ("public", "full", "geom-gcn", "random")
 _SHA256 = {
     f"ind.{name}.{part}": digest
@@ -108,23 +110,12 @@ class Planetoid(InMemoryDataset):
         super().__init__(root, transform, pre_transform, force_reload=force_reload)
         self.load(self.processed_paths[0])
         if self.split in ("full", "random"):
-            data = self.get(0)
+            data: Any = self.get(0)
             if self.split == "full":
-                data.train_mask = ~(data.val_mask | data.test_mask)
+                data["train_mask"] = ~(data["val_mask"] | data["test_mask"])
             else:
-                self._draw(data, num_train_per_class, num_val, num_test)
+                data = RandomNodeSplit("random", 1, num_train_per_class, num_val, num_test)(data)
             self.data, self.slices = self.collate([data])
-
-    def _draw(self, data: Data, num_train_per_class: int, num_val: int, num_test: int) -> None:
-        masks = torch.zeros(3, data.num_nodes, dtype=torch.bool)
-        data.train_mask, data.val_mask, data.test_mask = masks
-        for label in range(self.num_classes):
-            nodes = (data.y == label).nonzero().view(-1)
-            data.train_mask[nodes[torch.randperm(nodes.numel())[:num_train_per_class]]] = True
-        rest = (~data.train_mask).nonzero().view(-1)
-        rest = rest[torch.randperm(rest.numel())]
-        data.val_mask[rest[:num_val]] = True
-        data.test_mask[rest[num_val : num_val + num_test]] = True
 
     @property
     def _folder(self) -> Path:
@@ -172,9 +163,12 @@ class Planetoid(InMemoryDataset):
     def process(self) -> None:
         data = read_planetoid_data(self.raw_dir, self.name)
         if self.split == "geom-gcn":
-            splits = [np.load(Path(self.raw_dir) / name) for name in self._split_file_names]
-            for mask in ("train_mask", "val_mask", "test_mask"):
-                data[mask] = torch.stack([torch.from_numpy(split[mask]).bool() for split in splits], dim=1)
+            splits = []
+            for name in self._split_file_names:
+                with np.load(Path(self.raw_dir) / name) as arrays:
+                    splits.append({mask: torch.from_numpy(arrays[mask]).bool() for mask in _MASKS})
+            for mask in _MASKS:
+                data[mask] = torch.stack([split[mask] for split in splits], dim=1)
         self.save([data if self.pre_transform is None else self.pre_transform(data)], self.processed_paths[0])
 
     def __repr__(self) -> str:

@@ -79,7 +79,7 @@ class EdgeTensor(Tensor):
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
         if func is _LIFT:
-            return evaluate.value(args[0].node, args[0].topology).detach()
+            return args[0].plain
         kwargs = kwargs or {}
         written: dict[EdgeTensor, Tensor] = {}
         if func._schema.is_mutable:
@@ -107,7 +107,7 @@ class EdgeTensor(Tensor):
             return f"EdgeTensor(shape={list(self.shape)}, dtype={self.dtype}, recorded={describe(self.node)})"
 
 
-#: The identity with an autograd rule, and of no other use: through it `materialise` asks for a wrapper's values.
+#: The identity with an autograd rule, and of no other use: `materialise` connects a wrapper's values by it.
 _LIFT = torch.ops.aten.lift.default
 
 
@@ -229,12 +229,13 @@ def materialise(x: Any) -> Any:
         wanted = x.requires_grad and torch.is_grad_enabled()
         if x.plain is not None and (x.plain.requires_grad or not wanted):
             return x.plain
-        if x.base is not None and not any(node.hooked for node in _chain(x.node)):
+        if x.base is not None and not _apart(x):
             plain = _look(x, materialise(x.base))
-        elif wanted:
-            plain = _LIFT(x)
         else:
             plain = evaluate.value(x.node, x.topology).detach()
+            if wanted:
+                x.plain, x.plain_version = plain, version(plain)
+                plain = _LIFT(x)
         if not must_be_plain():  # else the tensor belongs to a transform that will end
             x.plain, x.plain_version = plain, version(plain)
             if plain.is_inference():  # later changes of it could not be noticed
@@ -246,13 +247,12 @@ def materialise(x: Any) -> Any:
 def tree_of(x: EdgeTensor) -> Node | None:
     """The tree, if the gradient may be taken through it; None where someone else's `grad_fn` stands in between."""
     _notice(x)
-    if not x.requires_grad:
-        return x.node
-    step = x.grad_fn
-    # A leaf that asks for its own gradient, or the output of somebody's autograd function, is opaque.
-    if step is None or getattr(step, "node", None) is not x.node:
-        return None
-    return x.node
+    return None if _opaque(x) else x.node
+
+
+def _opaque(x: EdgeTensor) -> bool:
+    """True for a leaf that asks for its own gradient, and for the output of somebody's autograd function."""
+    return x.requires_grad and getattr(x.grad_fn, "node", None) is not x.node
 
 
 def _swap(items: Any, real: Callable[[EdgeTensor], Any]) -> Any:
@@ -301,6 +301,7 @@ def _compute(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, 
         return func(*args, **kwargs)
     if func in _HOOKS:
         _watch(args[0])
+        args[0].node.altered |= func is not Tensor.retain_grad
         return func(*args, **kwargs)
     if func is torch.autograd.grad or func is Tensor.backward:
         return _differentiate(func, args, kwargs)
@@ -380,6 +381,11 @@ def _chain(node: Node) -> Iterator[Node]:
         node = node.args[0]
 
 
+def _apart(view: EdgeTensor) -> bool:
+    """True for a view with a gradient of its own, which therefore does not simply show its base."""
+    return _opaque(view) or any(node.hooked for node in _chain(view.node))
+
+
 def _look(view: EdgeTensor, real: Tensor) -> Tensor:
     """The view of its base's real values."""
     steps = list(_chain(view.node))
@@ -403,9 +409,10 @@ def _realise(wrapper: EdgeTensor) -> list[EdgeTensor]:
     elif base.plain is None or version(base.plain) == base.plain_version:
         materialise(base)
     for view in views:
-        if any(n.hooked for n in _chain(view.node)):
+        if _apart(view):
             raise GrapevineError(
-                "a message was changed in place after a hook was set on a view of it; do this instead: m = m.clone() first"
+                "a message was changed in place while somebody waits for the gradient of a view of it; "
+                "do this instead: m = m.clone(), and change that"
             )
         view.plain = _look(view, base.plain)
     for member in family:
@@ -484,7 +491,7 @@ def _record(op: table.OpRecord, func: Callable[..., Any], args: tuple[Any, ...],
         operands.append(node)
         return node
 
-    nodes = tuple(Many(tuple(leaf(i) for i in a)) if isinstance(a, (list, tuple)) else leaf(a) for a in call.args)
+    nodes = tuple(Many(tuple(map(leaf, a))) if isinstance(a, list) else leaf(a) for a in call.args)
     shape = table.infer(call, nodes, inputs, operands)
     if shape is None:
         return NotImplemented
@@ -513,6 +520,9 @@ def _record(op: table.OpRecord, func: Callable[..., Any], args: tuple[Any, ...],
 @contextmanager
 def scope() -> Iterator[None]:
     """No lazy tensor outlives this block: those still held at its end get their values there."""
+    if must_be_plain():
+        yield
+        return
     alive: list[weakref.ref[EdgeTensor]] = []
     token = _alive.set(alive)
     try:

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from grapevine.engine import kernels
-from grapevine.engine.tree import Apply, Leaf, Node, Side, call
+from grapevine.engine.tree import Apply, Leaf, Node, Side, call, walk
+from grapevine.errors import GrapevineError
 from grapevine.topology import Topology
 
 
@@ -84,4 +85,16 @@ def operand_gradients(
         out = call(node, lambda _: next(in_order))
         wanted = [tensor for tensor, need in zip(inputs, needed, strict=True) if need]
         found = iter(torch.autograd.grad(out, wanted, grad, create_graph=create_graph, allow_unused=True))
+        if create_graph:
+            for n, tensor in zip(operands, inputs, strict=True):
+                if tensor.requires_grad and any(part.altered for part in walk(n)):
+                    tensor.register_hook(_refuse)
     return [next(found) if need else None for need in needed]
+
+
+def _refuse(grad: Tensor) -> Tensor:
+    """Second derivatives go from operands to leaves at once, past the hooks in between."""
+    raise GrapevineError(
+        "a gradient hook on a message cannot take part in second derivatives; do this instead: remove the hook, "
+        "or run inside gv.materialised()"
+    )

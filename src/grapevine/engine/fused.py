@@ -18,8 +18,9 @@ from torch import Tensor
 from grapevine import ops
 from grapevine.engine import expr
 from grapevine.engine.expr import Expr
-from grapevine.engine.kernels import flat, inverse_degrees
+from grapevine.engine.kernels import flat, inverse_degrees, run
 from grapevine.engine.tree import Side
+from grapevine.ops._core import is_transformed
 from grapevine.ops.edge_program import Code, Instruction, LeafSpec
 from grapevine.topology import Topology
 
@@ -133,15 +134,24 @@ def _leaves(numbers: tuple[int, ...], tensors: tuple[Tensor, ...], slots: tuple[
     ]
 
 
+def _run(
+    topology: Topology, formula: Formula, tensors: tuple[Tensor, ...], how: str
+) -> tuple[Tensor, Tensor | None]:
+    code, numbers = formula.code(Side.DST)
+    out, ties = ops.edge_program(topology.by_dst, code, _leaves(numbers, tensors, formula.slots), how)
+    rows = topology.num_edges if how == "map" else topology.num_dst
+    return out.view(rows, *((formula.groups,) if formula.groups else formula.tail)), ties
+
+
 def reduced(topology: Topology, formula: Formula, tensors: tuple[Tensor, ...], how: str) -> Tensor:
     """The message reduced at the destinations, `(num_dst, *tail)`."""
-    out: Tensor = Reduced.apply(topology, formula, how, *tensors)
+    out: Tensor = run(Reduced, topology, formula, how, *tensors)
     return out
 
 
 def mapped(topology: Topology, formula: Formula, tensors: tuple[Tensor, ...]) -> Tensor:
     """The message itself, `(E, *tail)`, or its sums per group, `(E, groups)`."""
-    out: Tensor = Mapped.apply(topology, formula, *tensors)
+    out: Tensor = run(Mapped, topology, formula, *tensors)
     return out
 
 
@@ -150,9 +160,7 @@ class Reduced(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, topology: Topology, formula: Formula, how: str, *tensors: Tensor) -> Tensor:
-        code, numbers = formula.code(Side.DST)
-        out, ties = ops.edge_program(topology.by_dst, code, _leaves(numbers, tensors, formula.slots), how)
-        out = out.view(topology.num_dst, *formula.tail)
+        out, ties = _run(topology, formula, tensors, how)
         ctx.topology, ctx.formula, ctx.how = topology, formula, how
         ctx.save_for_backward(*tensors, *((out, ties) if how in ("max", "min") else ()))
         return out
@@ -165,6 +173,9 @@ class Reduced(torch.autograd.Function):
         first = Slot(Side.DST, formula.tail)
         if ctx.how in ("max", "min"):
             out, ties = ctx.saved_tensors[count:]
+            if is_transformed(grad):  # the reference will run, so what attains the extreme is for the reference to say
+                with ops.backend("reference"):
+                    out, ties = _run(topology, formula, tensors, ctx.how)
             share = grad / ties.view(grad.shape).clamp(min=1)
             attains = expr.make("eq", expr.make("round", formula.root), expr.slot(count + 1))
             seeds, extra = (first, first), (share, out.detach())
@@ -182,11 +193,9 @@ class Mapped(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, topology: Topology, formula: Formula, *tensors: Tensor) -> Tensor:
-        code, numbers = formula.code(Side.DST)
-        out, _ = ops.edge_program(topology.by_dst, code, _leaves(numbers, tensors, formula.slots), "map")
         ctx.topology, ctx.formula = topology, formula
         ctx.save_for_backward(*tensors)
-        return out.view(-1, *((formula.groups,) if formula.groups else formula.tail))
+        return _run(topology, formula, tensors, "map")[0]
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Any, ...]:

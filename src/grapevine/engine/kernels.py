@@ -14,7 +14,25 @@ import torch
 from torch import Tensor
 
 from grapevine import ops
+from grapevine.ops._core import is_transformed
 from grapevine.topology import Topology
+
+
+def run(function: type[torch.autograd.Function], *inputs: Any) -> Any:
+    """Applies a kernel with its own derivative; under `torch.func` transforms (batched gradients) its plain form.
+
+    There every op refuses its compiled backend, and the reference is made of ops that torch can transform.
+    """
+    if torch._C._are_functorch_transforms_active() or any(isinstance(i, Tensor) and is_transformed(i) for i in inputs):
+        return function.forward(_Nothing(), *inputs)
+    return function.apply(*inputs)
+
+
+class _Nothing:
+    """Stands in for a context where nothing needs to be kept."""
+
+    def save_for_backward(self, *tensors: Any) -> None:
+        pass
 
 
 def flat(x: Tensor) -> Tensor:
@@ -37,7 +55,7 @@ class Gather(torch.autograd.Function):
 
 def gather(topology: Topology, x: Tensor) -> Tensor:
     """The source's row for every edge, `(E, ...)`."""
-    return Gather.apply(x, topology)
+    return run(Gather, x, topology)
 
 
 class SegmentSum(torch.autograd.Function):
@@ -59,7 +77,7 @@ class SegmentSum(torch.autograd.Function):
 
 def segment_sum(topology: Topology, m: Tensor) -> Tensor:
     """Sum of edge rows at their destinations."""
-    return SegmentSum.apply(m, topology, "sum")
+    return run(SegmentSum, m, topology, "sum")
 
 
 def inverse_degrees(topology: Topology, like: Tensor) -> Tensor:
@@ -95,14 +113,14 @@ class ReduceSum(torch.autograd.Function):
         if weight is None:
             transposed = {"sum": "sum", "mean": "spread", "spread": "mean"}[ctx.reduce]
             if ctx.needs_input_grad[0]:
-                grad_x = ReduceSum.apply(grad, None, back, transposed)
+                grad_x = run(ReduceSum, grad, None, back, transposed)
             return grad_x, None, None, None
         if ctx.reduce == "mean":
             grad = grad * inverse_degrees(topology, grad).unsqueeze(1)
         if ctx.needs_input_grad[0]:
-            grad_x = ReduceSum.apply(grad, weight, back, "sum")
+            grad_x = run(ReduceSum, grad, weight, back, "sum")
         if ctx.needs_input_grad[1]:
-            grad_w = Dot.apply(grad, x, topology, weight.shape[1])
+            grad_w = run(Dot, grad, x, topology, weight.shape[1])
         return grad_x, grad_w, None, None
 
 
@@ -119,8 +137,8 @@ class Dot(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
         a, b = ctx.saved_tensors
         topology = ctx.topology
-        grad_a = ReduceSum.apply(b, grad, topology, "sum") if ctx.needs_input_grad[0] else None
-        grad_b = ReduceSum.apply(a, grad, topology.reverse(), "sum") if ctx.needs_input_grad[1] else None
+        grad_a = run(ReduceSum, b, grad, topology, "sum") if ctx.needs_input_grad[0] else None
+        grad_b = run(ReduceSum, a, grad, topology.reverse(), "sum") if ctx.needs_input_grad[1] else None
         return grad_a, grad_b, None, None
 
 
@@ -191,19 +209,19 @@ def reduce_source(topology: Topology, x: Tensor, weight: Tensor | None, reduce: 
     """
     rows = flat(x)
     if reduce in ("sum", "mean"):
-        out = ReduceSum.apply(rows, weight, topology, reduce)
+        out = run(ReduceSum, rows, weight, topology, reduce)
     else:
-        out = Extreme.apply(rows, weight, topology, reduce, "other")
+        out = run(Extreme, rows, weight, topology, reduce, "other")
     return out.view(topology.num_dst, *x.shape[1:])
 
 
 def reduce_edges(topology: Topology, m: Tensor, reduce: str) -> Tensor:
     """Reduces stored messages `(E, ...)` at the destinations."""
     if reduce in ("sum", "mean"):
-        return SegmentSum.apply(m, topology, reduce)
-    return Extreme.apply(flat(m), None, topology, reduce, "edge").view(topology.num_dst, *m.shape[1:])
+        return run(SegmentSum, m, topology, reduce)
+    return run(Extreme, flat(m), None, topology, reduce, "edge").view(topology.num_dst, *m.shape[1:])
 
 
 def softmax(topology: Topology, e: Tensor) -> Tensor:
     """Softmax of `(E, ...)` scores over the edges of each destination."""
-    return Softmax.apply(flat(e), topology).view(e.shape)
+    return run(Softmax, flat(e), topology).view(e.shape)

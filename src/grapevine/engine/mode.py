@@ -31,7 +31,7 @@ def must_be_plain() -> bool:
 
 def computes_now() -> bool:
     """True where nothing is recorded: inside `gv.materialised()`, tracers and transforms."""
-    return _materialised.get() or must_be_plain()
+    return must_be_plain() or _materialised.get()  # in this order: compilers cannot read context variables
 
 
 def records(x: Tensor) -> bool:

@@ -31,6 +31,8 @@ from grapevine.topology import Topology
 
 #: Dtypes that kernels reduce; others (integers, complex) take ATen's reductions.
 FLOATS = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
+#: Numbers below which planning a program costs more than storing the result of each op.
+SMALL = 1 << 16
 REDUCTIONS = ("sum", "mean", "max", "min", "mul")
 
 
@@ -192,14 +194,15 @@ class _Planner:
         if isinstance(node, Leaf):
             return evaluate.connected(node, self.topology)
         assert isinstance(node, Apply)
-        if node.side not in (Side.EDGE, Side.NONE):
+        small = self.topology.num_edges * math.prod(node.tail) <= SMALL
+        if node.side not in (Side.EDGE, Side.NONE) and not small:
             out = self.program(node, "map")
             if out is not None:
                 return out
         if node.side in (Side.SRC, Side.DST) and self.lifts(node):
             return evaluate.connected(Leaf(node.side, self.lift(node)), self.topology)
         out = evaluate.call(node, self.values)
-        if node.side not in (Side.EDGE, Side.NONE):
+        if node.side not in (Side.EDGE, Side.NONE) and not small:
             note("stored", "edges", out.shape, "torch", out, stored=True, why=f"{node.name} is not element-wise")
         return out
 
@@ -311,7 +314,10 @@ class _Build:
         for i, (slot, tensor) in enumerate(zip(self.slots, self.tensors, strict=True)):
             if i not in used:  # gathered for a part that then could not be lowered
                 slots[i], tensors[i] = Slot(Side.NONE, ()), tensor.new_zeros(())
-            elif spread_of(slot.tail, tail) is None:
+                continue
+            if len(slot.tail) > len(tail):  # shared, with a one in place of the edges
+                slots[i] = slot = Slot(slot.side, slot.tail[-len(tail) :] if tail else ())
+            if spread_of(slot.tail, tail) is None:
                 rows = tensor.shape[:1] if slot.side else ()
                 slots[i], tensors[i] = Slot(slot.side, tail), tensor.expand(*rows, *tail)
         return tuple(slots), tuple(tensors)

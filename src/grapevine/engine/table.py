@@ -20,7 +20,7 @@ from grapevine.engine.tree import Node, Side
 
 @dataclass(slots=True)
 class Call:
-    """A call in recorded form: `func(*args, **params)`, tensors among `args` only."""
+    """A call in recorded form: `func(*args, **params)`, tensors among `args` or in lists there, and nowhere else."""
 
     func: Callable[..., Tensor]
     args: tuple[Any, ...]
@@ -341,22 +341,21 @@ TABLE: dict[Callable[..., Any], OpRecord] = {f: record for record in RECORDS for
 #: Ops whose result shares memory with their first operand.
 VIEWS = {record.name for record in RECORDS if record.kind == "layout"} | {"detach"}
 
-_EDGES = 1_000_003  # stands for E in shape inference; nothing is allocated on the meta device
 _inferred: dict[Any, tuple[tuple[int, ...], torch.dtype] | None] = {}
 
 
 def infer(
     call: Call, nodes: tuple[Any, ...], inputs: list[Tensor], operands: list[Node]
 ) -> tuple[tuple[int, ...], torch.dtype] | None:
-    """Trailing shape and dtype of a call's result, from torch itself on the meta device; None where axis 0 moves."""
+    """Trailing shape and dtype of a call's result, from torch itself on a few rows; None where axis 0 moves."""
     signature: list[Any] = [call.func]
     for arg in call.args:
-        if isinstance(arg, (list, tuple)) and not any(isinstance(a, Tensor) for a in arg):
+        if isinstance(arg, tuple):
             signature.append(repr(arg))
-        elif not isinstance(arg, (Tensor, list, tuple)):
-            signature.append((type(arg), arg))
+        elif isinstance(arg, (Tensor, list)):
+            signature.append(len(arg) if isinstance(arg, list) else None)
         else:
-            signature.append(len(arg) if isinstance(arg, (list, tuple)) else None)
+            signature.append((type(arg), arg))
     if call.params:
         signature.append(repr(sorted(call.params.items())))
     for tensor, node in zip(inputs, operands, strict=True):
@@ -365,23 +364,25 @@ def infer(
     key = tuple(signature)
     if key in _inferred:
         return _inferred[key]
-    described = iter(
-        torch.empty((_EDGES, *t.shape[1:]) if n.side else tuple(t.shape), dtype=t.dtype, device="meta")
-        for t, n in zip(inputs, operands, strict=True)
-    )
-
-    def stand_in(arg: Any) -> Any:
-        if isinstance(arg, (list, tuple)) and any(isinstance(a, Tensor) for a in arg):
-            return [stand_in(a) for a in arg]
-        return next(described) if isinstance(arg, Tensor) else arg
-
+    # A few rows in place of E, of a number that no other axis has. The meta device would do, but loads torch's compiler.
+    taken = {size for t in inputs for size in t.shape}
+    rows = next(n for n in range(2, 3 + len(taken)) if n not in taken)
+    shapes = ((rows, *t.shape[1:]) if n.side else tuple(t.shape) for t, n in zip(inputs, operands, strict=True))
+    described = [torch.ones(s, dtype=t.dtype, device="cpu") for s, t in zip(shapes, inputs, strict=True)]
+    described.reverse()
+    args = []
+    for arg in call.args:
+        if isinstance(arg, list):
+            args.append([described.pop() if isinstance(a, Tensor) else a for a in arg])
+        else:
+            args.append(described.pop() if isinstance(arg, Tensor) else arg)
     try:
         with torch.no_grad():
-            out = call.func(*(stand_in(a) for a in call.args), **call.params)
+            out = call.func(*args, **call.params)
     except (RuntimeError, TypeError, IndexError):
         return None  # the call itself will raise, on real tensors and with the real numbers in its message
     found = None
-    if isinstance(out, Tensor) and out.dim() > 0 and out.shape[0] == _EDGES:
+    if isinstance(out, Tensor) and out.dim() > 0 and out.shape[0] == rows:
         found = (tuple(out.shape[1:]), out.dtype)
     if len(_inferred) > 4096:
         _inferred.clear()

@@ -30,16 +30,18 @@ class Node:
         depth: ops between it and its leaves.
         kept: the value with its version, once computed.
         hooked: somebody waits for its gradient (a hook, `retain_grad`), so autograd must go through it step by step.
+        altered: such a hook may change the gradient.
         passed: a kernel took its gradient past it, so nobody can ask for it any more.
     """
 
-    __slots__ = ("depth", "hooked", "kept", "passed", "side")
+    __slots__ = ("altered", "depth", "hooked", "kept", "passed", "side")
     side: Side
 
     def __init__(self) -> None:
         self.depth = 0
         self.kept: tuple[Tensor, int] | None = None
         self.hooked = False
+        self.altered = False
         self.passed = False
 
 
@@ -71,6 +73,12 @@ class Leaf(Node):
                 "unchanged until the aggregation; do this instead: x = x + 1 in place of x += 1, or run inside gv.materialised()"
             )
         return tensor
+
+    def leave_copy(self) -> None:
+        """Before the tensor changes: whoever read it keeps what it saw."""
+        self.tensor = self.read().clone()
+        self.version = version(self.tensor)
+        self.lent = False
 
 
 def tail_of(node: Node) -> tuple[int, ...]:
@@ -156,14 +164,12 @@ def needs_autograd(node: Node) -> bool:
 def call(node: Apply, values: Callable[[Node], Tensor]) -> Tensor:
     """Applies the node's op to the values of its children, asked for in the order of the arguments."""
 
-    def resolve(arg: Any) -> Any:
-        if isinstance(arg, Node):
-            return values(arg)
+    args: list[Any] = []
+    for arg in node.args:
         if isinstance(arg, Many):
-            return [resolve(a) for a in arg.nodes]
-        return arg
-
-    args = [resolve(a) for a in node.args]
+            args.append([values(a) if isinstance(a, Node) else a for a in arg.nodes])
+        else:
+            args.append(values(arg) if isinstance(arg, Node) else arg)
     with torch._C.DisableTorchFunctionSubclass():
         if not torch._C._is_any_autocast_enabled():
             return node.func(*args, **node.params)

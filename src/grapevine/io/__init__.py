@@ -1,19 +1,19 @@
 """Reading what other programs wrote: the raw files of datasets, pickles of arrays, tables."""
 
 from grapevine.io.csv import read_csv
-from grapevine.io.download import DownloadError, download, find, obtain, obtain_archive
+from grapevine.io.download import DownloadError, download_file, find, obtain, obtain_archive
 from grapevine.io.graph import load_graph, save_graph
 from grapevine.io.npz import parse_npz, read_npz
 from grapevine.io.planetoid import read_planetoid_data
 from grapevine.io.text import read_txt_array
 from grapevine.io.tu import read_tu_data
-from grapevine.io.unpickle import ArrayUnpickler, UnsafePickleError, unpickle
+from grapevine.io.unpickle import ArrayUnpickler, UnsafePickleError, read_pickle
 
 __all__ = [
     "ArrayUnpickler",
     "DownloadError",
     "UnsafePickleError",
-    "download",
+    "download_file",
     "find",
     "load_graph",
     "obtain",
@@ -21,9 +21,9 @@ __all__ = [
     "parse_npz",
     "read_csv",
     "read_npz",
+    "read_pickle",
     "read_planetoid_data",
     "read_tu_data",
     "read_txt_array",
     "save_graph",
-    "unpickle",
 ]

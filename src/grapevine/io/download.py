@@ -56,7 +56,7 @@ def obtain(
             with zipfile.ZipFile(file) as contents:
                 _write(target / name, contents.open(member))
         else:
-            download(name, target, f"{url}/{name}", (sha256 or {}).get(name), archive)
+            download_file(name, target, f"{url}/{name}", (sha256 or {}).get(name), archive)
 
 
 def obtain_archive(
@@ -89,7 +89,7 @@ def obtain_archive(
                 _write(target / path.name, path.open("rb"))
         return
     found = None if root is None else find(archive, root)
-    file = found or download(archive, target, f"{url}/{archive}", (sha256 or {}).get(archive))
+    file = found or download_file(archive, target, f"{url}/{archive}", (sha256 or {}).get(archive))
     with zipfile.ZipFile(file) as contents:
         members = {Path(member).name: member for member in contents.namelist()}
         if names[0] not in members:
@@ -106,7 +106,7 @@ def find(name: str, root: PathLike) -> Path | None:
     return next((folder / name for folder in _folders(root) if (folder / name).is_file()), None)
 
 
-def download(
+def download_file(
     name: str, into: PathLike, url: str, sha256: str | None = None, archive: str | None = None
 ) -> Path:
     """Downloads one file, checks it, and returns where it lies.

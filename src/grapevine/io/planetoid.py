@@ -13,7 +13,7 @@ from torch import Tensor
 
 from grapevine.data import Data
 from grapevine.io.text import read_txt_array
-from grapevine.io.unpickle import unpickle
+from grapevine.io.unpickle import read_pickle
 from grapevine.utils import coalesce, index_to_mask, remove_self_loops
 
 NUM_VAL = 500
@@ -42,7 +42,7 @@ def read_planetoid_data(folder: str | os.PathLike[str], prefix: str) -> Data:
     tx, allx, y_train, ty, ally = (
         _dense(path / f"{stem}.{name}") for name in ("tx", "allx", "y", "ty", "ally")
     )
-    graph: dict[int, list[int]] = unpickle(path / f"{stem}.graph")
+    graph: dict[int, list[int]] = read_pickle(path / f"{stem}.graph")
     test_index = read_txt_array(path / f"{stem}.test.index", dtype=torch.long)
 
     # Row i of tx belongs to node test_index[i]; ids missing between the first and the last are isolated.
@@ -66,7 +66,7 @@ def read_planetoid_data(folder: str | os.PathLike[str], prefix: str) -> Data:
 
 
 def _dense(path: Path) -> Tensor:
-    value = unpickle(path)
+    value = read_pickle(path)
     return torch.from_numpy(np.asarray(value.toarray() if issparse(value) else value, dtype=np.float32))
 
 

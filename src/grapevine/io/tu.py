@@ -74,7 +74,8 @@ def read_tu_data(
     if y is None and (labels := read("graph_labels", torch.long)) is not None:
         y = labels.view(-1).unique(sorted=True, return_inverse=True)[1]
 
-    return *_cut(Data(x=x, edge_index=edge_index, edge_attr=edge_attr, y=y), batch), sizes
+    data, slices = _cut(x, edge_index, edge_attr, y, batch)
+    return data, slices, sizes
 
 
 def _columns(table: Tensor | None, rows: int) -> Tensor:
@@ -94,22 +95,25 @@ def _join(attributes: Tensor, labels: Tensor) -> Tensor | None:
     return joined if joined.size(1) > 0 else None
 
 
-def _cut(data: Data, batch: Tensor) -> tuple[Data, dict[str, Tensor]]:
+def _cut(
+    x: Tensor | None, edge_index: Tensor, edge_attr: Tensor | None, y: Tensor | None, batch: Tensor
+) -> tuple[Data, dict[str, Tensor]]:
     counts = torch.bincount(batch)
     node_slice = cumsum(counts)
-    graph = batch[data.edge_index[0]]
+    graph = batch[edge_index[0]]
     edge_slice = cumsum(torch.bincount(graph, minlength=counts.numel()))
-    data.edge_index = data.edge_index - node_slice[graph]  # each graph counts its nodes from 0
+    # Each graph counts its nodes from 0.
+    data = Data(x=x, edge_index=edge_index - node_slice[graph], edge_attr=edge_attr, y=y)
 
     slices = {"edge_index": edge_slice}
-    if data.x is not None:
+    if x is not None:
         slices["x"] = node_slice
     else:
         data.num_nodes = batch.numel()
         data._num_nodes = counts.tolist()
-    if data.edge_attr is not None:
+    if edge_attr is not None:
         slices["edge_attr"] = edge_slice
-    if data.y is not None:
-        per_node = data.y.size(0) == batch.numel()
+    if y is not None:
+        per_node = y.size(0) == batch.numel()
         slices["y"] = node_slice if per_node else torch.arange(counts.numel() + 1)
     return data, slices

@@ -5,7 +5,6 @@ from __future__ import annotations
 import collections
 import os
 import pickle
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +75,7 @@ def _new_object(cls: type, base: type, state: Any) -> Any:
     return object.__new__(cls)
 
 
-def _admitted(module: str, name: str) -> Callable[..., Any] | type | None:
+def _admitted(module: str, name: str) -> Any:
     if module in _NUMPY:
         return {
             "ndarray": np.ndarray,
@@ -119,7 +118,7 @@ class ArrayUnpickler(pickle.Unpickler):
         raise UnsafePickleError(f"expected a pickle without outside references, got the reference {pid!r}")
 
 
-def unpickle(path: str | os.PathLike[str], encoding: str = "latin1") -> Any:
+def read_pickle(path: str | os.PathLike[str], encoding: str = "latin1") -> Any:
     """Reads a pickle that holds arrays, refusing every other class.
 
     Args:

@@ -175,7 +175,7 @@ class MessagePassing(torch.nn.Module):
 
     def _message_passing(self, adjacency: Any, size: Any, kwargs: dict[str, Any]) -> Tensor:
         cls = type(self)
-        given = _Given(self, adjacency, size, kwargs)
+        given = _Given(self, adjacency, size, kwargs, ("message", "aggregate", "update"))
         inputs = self._arguments(cls.message, 1, given)
         inputs = self._before("message", inputs)
         out = self.message(**inputs)
@@ -191,7 +191,7 @@ class MessagePassing(torch.nn.Module):
 
     def _fused(self, adjacency: Tensor, kwargs: dict[str, Any]) -> Tensor:
         cls = type(self)
-        given = _Given(self, adjacency, None, kwargs)
+        given = _Given(self, adjacency, None, kwargs, ("message_and_aggregate", "update"))
         inputs = self._arguments(cls.message_and_aggregate, 2, given)
         inputs = self._before("message_and_aggregate", inputs)
         out = self.message_and_aggregate(adjacency, **inputs)
@@ -203,7 +203,7 @@ class MessagePassing(torch.nn.Module):
     ) -> Tensor:
         """Computes new edge features with `edge_update`, whose arguments are found as those of `message`."""
         with engine.scope():
-            given = _Given(self, edge_index, size, kwargs)
+            given = _Given(self, edge_index, size, kwargs, ("edge_update",))
             inputs = self._arguments(type(self).edge_update, 1, given)
             inputs = self._before("edge_update", inputs)
             out = self.edge_update(**inputs)
@@ -327,6 +327,17 @@ class MessagePassing(torch.nn.Module):
         return f"{type(self).__name__}()"
 
 
+@lru_cache(maxsize=None)
+def _lifted(cls: type[MessagePassing], methods: tuple[str, ...]) -> tuple[tuple[str, int], ...]:
+    """Node tensors that the methods see from the edges: their names, with 0 for the source side and 1 for the target's."""
+    found = {}
+    for method in methods:
+        for name in _parameters(getattr(cls, method), 1)[0]:
+            if name[-2:] in ("_i", "_j") and name not in SPECIAL:
+                found[name[:-2], 1 if name[-1] == "i" else 0] = None
+    return tuple(found)
+
+
 def _settled(out: Any) -> Any:
     """Real tensors in place of lazy ones, also inside a tuple."""
     if isinstance(out, tuple):
@@ -339,27 +350,28 @@ class _Given:
 
     __slots__ = ("adjacency", "edges", "kwargs", "layer", "size")
 
-    def __init__(self, layer: MessagePassing, adjacency: Any, size: Any, kwargs: dict[str, Any]) -> None:
+    def __init__(
+        self, layer: MessagePassing, adjacency: Any, size: Any, kwargs: dict[str, Any], methods: tuple[str, ...]
+    ) -> None:
         self.layer = layer
         self.adjacency = adjacency
         self.kwargs = kwargs
         forward = layer.flow == "source_to_target"
         sizes: list[int | None] = [None, None] if size is None else list(size)
-        for name, value in kwargs.items():
-            if isinstance(value, (tuple, list)) and len(value) == 2 and name not in SPECIAL:
-                for side in (0, 1):
-                    self._fit(sizes, side, value[side], name)
-        wanted = {n for m in (type(layer).message, type(layer).edge_update) for n in _parameters(m, 1)[0]}
-        for name in wanted:
-            if name[-2:] in ("_i", "_j") and name not in SPECIAL:
-                value = kwargs.get(name[:-2])
-                if isinstance(value, Tensor):
-                    for side in (0, 1):
-                        if sizes[side] is None or (side == (1 if (name[-1] == "i") == forward else 0)):
-                            self._fit(sizes, side, value, name[:-2])
-        edges = Edges.of(adjacency, _only(sizes))
+        for name, side in _lifted(type(layer), methods):
+            value = kwargs.get(name)
+            side = side if forward else 1 - side
+            if isinstance(value, (tuple, list)):
+                self._fit(sizes, 0, value[0], name)
+                self._fit(sizes, 1, value[1], name)
+            else:
+                self._fit(sizes, side, value, name)
+        first, second = sizes
+        # One set of nodes where only one side is known.
+        wanted = None if first is None and second is None else (second if first is None else first, first if second is None else second)
+        edges = Edges.of(adjacency, wanted)
         self.edges = edges if forward else edges.reverse()
-        self.size = self.edges.size if forward else self.edges.size[::-1]
+        self.size = edges.size
 
     def _fit(self, sizes: list[int | None], side: int, value: Any, name: str) -> None:
         """Reads the number of nodes of one side off a node tensor."""
@@ -438,11 +450,3 @@ class _Given:
                 "add a feature axis with x.unsqueeze(-1), or build the layer with node_dim=0"
             )
         return value.index_select(axis, self.edges.dst_index if target else self.edges.src_index)
-
-
-def _only(sizes: list[int | None]) -> tuple[int | None, int | None] | None:
-    """One set of nodes where only one side is known."""
-    first, second = sizes
-    if first is None and second is None:
-        return None
-    return (first, second)

@@ -34,7 +34,9 @@ def reasons(*tensors: Tensor | None, floating: tuple[Tensor | None, ...] = ()) -
     for tensor in floating:
         if tensor is None:
             continue
-        if tensor.device.type != "cpu":
+        if tensor._is_zerotensor() or tensor.is_neg() or is_transformed(tensor):
+            found.append("the tensor has no plain storage of its own (a zero, negated or transformed tensor)")
+        elif tensor.device.type != "cpu":
             found.append(f"the tensor is on {tensor.device}, the core reads main memory")
         elif tensor.dtype not in DTYPES:
             found.append(f"no compiled kernel for {tensor.dtype}")
@@ -42,6 +44,12 @@ def reasons(*tensors: Tensor | None, floating: tuple[Tensor | None, ...] = ()) -
             found.append(f"mixed dtypes {first} and {tensor.dtype}")
         first = tensor.dtype
     return found
+
+
+def is_transformed(tensor: Tensor) -> bool:
+    """True for the stand-ins of `torch.func` transforms and of batched gradients, which have no storage."""
+    functorch = torch._C._functorch
+    return functorch.is_functorch_wrapped_tensor(tensor) or functorch.is_legacy_batchedtensor(tensor)
 
 
 def address(tensor: Tensor | None) -> int:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from grapevine.data import Data
 from grapevine.errors import GraphValueError
-from grapevine.transforms.base import BaseTransform, needed
+from grapevine.transforms.base import BaseTransform, count_nodes, needed
 from grapevine.utils import (
     add_remaining_self_loops,
     scatter,
@@ -31,14 +31,14 @@ def symmetric_norm(
     edge_index: Tensor, edge_weight: Tensor | None, num_nodes: int, add_self_loops: bool = False
 ) -> tuple[Tensor, Tensor]:
     r"""Weights edges by :math:`D^{-1/2} A D^{-1/2}`, with D the weighted in-degrees; zero where D is."""
-    if edge_weight is None:
-        edge_weight = torch.ones(edge_index.size(1), device=edge_index.device)
+    weight = torch.ones(edge_index.size(1), device=edge_index.device) if edge_weight is None else edge_weight
     if add_self_loops:
-        edge_index, edge_weight = add_remaining_self_loops(edge_index, edge_weight, 1.0, num_nodes)
+        edge_index, looped = add_remaining_self_loops(edge_index, weight, 1.0, num_nodes)
+        weight = weight if looped is None else looped
     src, dst = edge_index
-    scale = scatter(edge_weight, dst, dim_size=num_nodes, reduce="sum").pow(-0.5)
+    scale = scatter(weight, dst, dim_size=num_nodes, reduce="sum").pow(-0.5)
     scale = scale.masked_fill(scale == float("inf"), 0.0)
-    return edge_index, scale[src] * edge_weight * scale[dst]
+    return edge_index, scale[src] * weight * scale[dst]
 
 
 class ToSparseTensor(BaseTransform):
@@ -123,7 +123,7 @@ class ToDense(BaseTransform):
 
     def forward(self, data: Data) -> Data:
         edge_index = needed(data, "edge_index", self)
-        present = data.num_nodes
+        present = count_nodes(data, self)
         total = present if self.num_nodes is None else self.num_nodes
         if present > total:
             raise GraphValueError(
@@ -166,7 +166,7 @@ class GCNNorm(BaseTransform):
     def forward(self, data: Data) -> Data:
         if "edge_index" in data:
             data.edge_index, data.edge_weight = symmetric_norm(
-                data["edge_index"], data.get("edge_weight"), data.num_nodes, self.add_self_loops
+                data["edge_index"], data.get("edge_weight"), count_nodes(data, self), self.add_self_loops
             )
             return data
         adj_t = needed(data, "adj_t", self)

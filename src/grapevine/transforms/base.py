@@ -56,6 +56,21 @@ def needed(data: Any, key: str, transform: BaseTransform) -> Any:
     return data[key]
 
 
+def count_nodes(data: Any, transform: BaseTransform) -> int:
+    """Returns the number of nodes, which a transform cannot do without.
+
+    Raises:
+        GraphValueError: if nothing in the graph tells it.
+    """
+    num_nodes: int | None = data.num_nodes
+    if num_nodes is None:
+        raise GraphValueError(
+            f"expected a graph that tells its number of nodes for {type(transform).__name__}, got one with "
+            f"{list(data.keys())}; do this instead: set 'data.num_nodes'"
+        )
+    return num_nodes
+
+
 def select_rows(store: Any, keys: Iterable[str], index: Tensor) -> None:
     """Keeps the given rows of attributes, along the dimension that the graph joins them, in place."""
     for key in keys:

@@ -13,7 +13,7 @@ from grapevine.data import Data
 from grapevine.edges import Edges
 from grapevine.errors import GraphValueError
 from grapevine.transforms.adjacency import symmetric_norm
-from grapevine.transforms.base import BaseTransform, append_columns, needed
+from grapevine.transforms.base import BaseTransform, append_columns, count_nodes, needed
 from grapevine.utils import get_laplacian, scatter, to_scipy_sparse_matrix
 
 
@@ -56,7 +56,7 @@ class AddLaplacianEigenvectorPE(BaseTransform):
 
     def forward(self, data: Data) -> Data:
         edge_index = needed(data, "edge_index", self)
-        num_nodes = data.num_nodes
+        num_nodes = count_nodes(data, self)
         if self.k >= num_nodes:
             raise GraphValueError(
                 f"expected a graph of more than k={self.k} nodes, which has k non-trivial eigenvectors, got "
@@ -103,7 +103,7 @@ class AddRandomWalkPE(BaseTransform):
 
     def forward(self, data: Data) -> Data:
         edge_index = needed(data, "edge_index", self)
-        num_nodes = data.num_nodes
+        num_nodes = count_nodes(data, self)
         weight = data.get("edge_weight")
         if weight is None:
             weight = torch.ones(edge_index.size(1), device=edge_index.device)
@@ -138,7 +138,7 @@ class SIGN(BaseTransform):
 
     def forward(self, data: Data) -> Data:
         edge_index, x = needed(data, "edge_index", self), needed(data, "x", self)
-        _, weight = symmetric_norm(edge_index, data.get("edge_weight"), data.num_nodes)
+        _, weight = symmetric_norm(edge_index, data.get("edge_weight"), count_nodes(data, self))
         edges = Edges.of(edge_index, size=(data.num_nodes, data.num_nodes))
         for hop in range(1, self.K + 1):
             x = edges.sum(edges.edge(weight.view(-1, 1)) * edges.src(x))
@@ -171,7 +171,7 @@ class LaplacianLambdaMax(BaseTransform):
         edge_index, weight = needed(data, "edge_index", self), data.get("edge_attr")
         if weight is not None and weight.numel() != edge_index.size(1):
             weight = None
-        num_nodes = data.num_nodes
+        num_nodes = count_nodes(data, self)
         laplacian = to_scipy_sparse_matrix(
             *get_laplacian(edge_index, weight, self.normalization, num_nodes=num_nodes), num_nodes
         )

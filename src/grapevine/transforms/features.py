@@ -11,7 +11,7 @@ from grapevine.data import Data
 from grapevine.edges import Edges
 from grapevine.errors import GraphValueError
 from grapevine.transforms.adjacency import symmetric_norm
-from grapevine.transforms.base import BaseTransform, append_columns, needed
+from grapevine.transforms.base import BaseTransform, append_columns, count_nodes, needed
 from grapevine.utils import degree, one_hot, scatter, to_edge_index
 
 
@@ -112,7 +112,7 @@ class LocalDegreeProfile(BaseTransform):
 
     def forward(self, data: Data) -> Data:
         row, col = needed(data, "edge_index", self)
-        num_nodes = data.num_nodes
+        num_nodes = count_nodes(data, self)
         deg = degree(row, num_nodes, dtype=torch.float).view(-1, 1)
         others = deg[col]
 
@@ -176,7 +176,7 @@ class FeaturePropagation(BaseTransform):
         else:
             transposed, weight = to_edge_index(needed(data, "adj_t", self))
             edge_index = transposed.flip(0)
-        edge_index, weight = symmetric_norm(edge_index, weight, data.num_nodes)
+        edge_index, weight = symmetric_norm(edge_index, weight, count_nodes(data, self))
 
         edges = Edges(edge_index, num_nodes=data.num_nodes)
         missing = self.missing_mask.to(x.device)

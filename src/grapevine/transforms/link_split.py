@@ -90,6 +90,7 @@ class RandomLinkSplit(BaseTransform):
 
     def forward(self, data: Any) -> tuple[Any, Any, Any]:
         graphs = (copy.copy(data), copy.copy(data), copy.copy(data))
+        work: list[tuple[Any, list[Any], EdgeType | None]]
         if not isinstance(data, HeteroData):
             work = [(data._store, [graph._store for graph in graphs], None)]
         else:

@@ -31,7 +31,7 @@ class RandomNodeSplit(BaseTransform):
 
     Example:
         >>> from grapevine.data import Data
-        >>> data = RandomNodeSplit(num_val=0.2, num_test=0.3)(Data(y=torch.zeros(10)))
+        >>> data = RandomNodeSplit(num_val=0.2, num_test=0.3)(Data(y=torch.zeros(10), num_nodes=10))
         >>> int(data.train_mask.sum()), int(data.val_mask.sum()), int(data.test_mask.sum())
         (5, 2, 3)
     """

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from grapevine.data import Data
 from grapevine.errors import GraphValueError
-from grapevine.transforms.base import BaseTransform, needed
+from grapevine.transforms.base import BaseTransform, count_nodes, needed
 from grapevine.utils import to_undirected
 
 
@@ -187,13 +187,13 @@ class RandomRotate(BaseTransform):
         angle = math.radians(random.uniform(*self.degrees))
         sin, cos = math.sin(angle), math.cos(angle)
         if pos.size(-1) == 2:
-            matrix = [[cos, sin], [-sin, cos]]
+            matrix: list[list[float]] = [[cos, sin], [-sin, cos]]
         else:
-            matrix = {
-                0: [[1, 0, 0], [0, cos, sin], [0, -sin, cos]],
-                1: [[cos, 0, -sin], [0, 1, 0], [sin, 0, cos]],
-                2: [[cos, sin, 0], [-sin, cos, 0], [0, 0, 1]],
-            }[self.axis]
+            matrix = [
+                [[1.0, 0.0, 0.0], [0.0, cos, sin], [0.0, -sin, cos]],
+                [[cos, 0.0, -sin], [0.0, 1.0, 0.0], [sin, 0.0, cos]],
+                [[cos, sin, 0.0], [-sin, cos, 0.0], [0.0, 0.0, 1.0]],
+            ][self.axis]
         return LinearTransformation(matrix)(data)
 
     def __repr__(self) -> str:
@@ -241,7 +241,7 @@ class FixedPoints(BaseTransform):
         self.allow_duplicates = allow_duplicates
 
     def forward(self, data: Data) -> Data:
-        num_nodes = data.num_nodes
+        num_nodes = count_nodes(data, self)
         if self.replace:
             drawn = np.random.choice(num_nodes, self.num)  # noqa: NPY002
             choice = torch.from_numpy(drawn).long()

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from grapevine.data import Data, HeteroData
 from grapevine.errors import GraphValueError
-from grapevine.transforms.base import BaseTransform, needed, select_rows
+from grapevine.transforms.base import BaseTransform, count_nodes, needed, select_rows
 from grapevine.utils import (
     coalesce,
     cumsum,
@@ -167,7 +167,7 @@ class LineGraph(BaseTransform):
         self.force_directed = force_directed
 
     def forward(self, data: Data) -> Data:
-        num_nodes = data.num_nodes
+        num_nodes = count_nodes(data, self)
         edge_index, attr = coalesce(needed(data, "edge_index", self), data.get("edge_attr"), num_nodes)
         if self.force_directed or data.is_directed():
             node, (row, col) = torch.arange(edge_index.size(1), device=edge_index.device), edge_index
@@ -225,7 +225,7 @@ class VirtualNode(BaseTransform):
 
     def forward(self, data: Data) -> Data:
         edge_index = needed(data, "edge_index", self)
-        num_nodes = data.num_nodes
+        num_nodes = count_nodes(data, self)
         store = data._store
         edge_type = data.get("edge_type", torch.zeros_like(edge_index[0]))
         added = dict.fromkeys(store.node_attrs(), 1) | dict.fromkeys(store.edge_attrs(), 2 * num_nodes)

@@ -143,7 +143,7 @@ ATTENTION = [
         "gat_pair_shared",
         lambda nn: nn.GATConv(6, 4, heads=2, edge_dim=3),
         with_attr(both(6, 6), 3),
-        BIPARTITE,
+        BIPARTITE[::2],
         per_edge=True,
     ),  # fmt: skip
     Case(
@@ -361,7 +361,11 @@ RELATIONS = [
         per_edge=True,
     ),
     Case(
-        "fast_rgcn_numbers", lambda nn: nn.FastRGCNConv(12, 4, 4), with_types(numbers(12), 4), per_edge=True
+        "fast_rgcn_no_features",
+        lambda nn: nn.FastRGCNConv(8, 4, 4),
+        lambda g, e: (None, e, types(g, 4)),
+        SQUARE[:1],
+        per_edge=True,
     ),
     Case(
         "fast_rgcn_pair",

@@ -106,11 +106,11 @@ def with_self_loops(
     return derived.edges if forward else derived.edges.reverse(), attr
 
 
-def sparse_values(adjacency: Tensor | Edges) -> Tensor | None:
-    """The values of a sparse adjacency as edge weights; None where all are one, or where it is no sparse matrix."""
+def sparse_values(adjacency: Tensor | Edges, unless_ones: bool = True) -> Tensor | None:
+    """The values of a sparse adjacency as edge weights; None where it is no sparse matrix, or where all are one."""
     if isinstance(adjacency, Edges) or not is_torch_sparse_tensor(adjacency):
         return None
-    if adjacency.requires_grad or engine.computes_now():
+    if not unless_ones or adjacency.requires_grad or engine.computes_now():
         return to_edge_index(adjacency)[1]
     return kept(Edges.of(adjacency), "sparse_values", lambda: _unless_ones(to_edge_index(adjacency)[1]))
 

@@ -53,6 +53,8 @@ class ARMAConv(NormalizedConv):
 
     add_self_loops = False
 
+    bias: Tensor | None
+
     def __init__(
         self,
         in_channels: int,
@@ -102,6 +104,14 @@ class ARMAConv(NormalizedConv):
             glorot(self.root_weight)
         self._hook.remove()
         del self._hook
+
+    def _load_from_state_dict(
+        self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any
+    ) -> None:
+        weight = state_dict.get(f"{prefix}init_weight")
+        if weight is not None and is_lazy(self.init_weight) and not is_lazy(weight):
+            self._materialize(weight.size(1))
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 
     def reset_parameters(self) -> None:
         """Draws new numbers."""

@@ -13,7 +13,7 @@ from grapevine.edges import Edges
 from grapevine.errors import GraphValueError
 from grapevine.nn.conv._derived import kept, self_looped, sparse_values
 from grapevine.nn.dense.linear import Linear
-from grapevine.nn.inits import zeros
+from grapevine.nn.inits import reset, zeros
 from grapevine.nn.message_passing import MessagePassing
 from grapevine.utils import scatter
 
@@ -60,6 +60,8 @@ class ChebConv(MessagePassing):
     Source: "Convolutional Neural Networks on Graphs with Fast Localized Spectral Filtering" (arXiv:1606.09375).
     """
 
+    bias: Tensor | None
+
     def __init__(
         self,
         in_channels: int,
@@ -88,8 +90,7 @@ class ChebConv(MessagePassing):
     def reset_parameters(self) -> None:
         """Draws new numbers."""
         super().reset_parameters()
-        for lin in self.lins:
-            lin.reset_parameters()
+        reset(self.lins)
         zeros(self.bias)
 
     def forward(

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from grapevine import engine
 from grapevine.edges import Edges
+from grapevine.graph.sparse import is_torch_sparse_tensor
 
 
 class DirGNNConv(torch.nn.Module):
@@ -26,7 +27,7 @@ class DirGNNConv(torch.nn.Module):
 
     Forward:
         x: features, (N, F).
-        edge_index: (2, E) or `gv.Edges`.
+        edge_index: (2, E), `gv.Edges`, or a `torch.sparse` adjacency (N, N).
 
     Returns:
         (N, F').
@@ -74,6 +75,10 @@ def _reversed(edge_index: Tensor | Edges) -> Tensor | Edges:
     """The edges the other way round; the same tensor for the same graph, so that it need not be sorted again."""
     if isinstance(edge_index, Edges):
         return edge_index.reverse()
-    if engine.computes_now():
-        return edge_index.flip(0)
-    return Edges.of(edge_index).derived("flipped", lambda: edge_index.flip(0))
+    if engine.computes_now() or edge_index.requires_grad:
+        return _flipped(edge_index)
+    return Edges.of(edge_index).derived("flipped", lambda: _flipped(edge_index))
+
+
+def _flipped(edge_index: Tensor) -> Tensor:
+    return edge_index.t() if is_torch_sparse_tensor(edge_index) else edge_index.flip(0)

@@ -10,8 +10,8 @@ from torch import Tensor
 from grapevine import engine
 from grapevine.edges import Edges
 from grapevine.errors import GraphValueError
-from grapevine.graph.sparse import is_torch_sparse_tensor, to_edge_index
 from grapevine.nn.conv._attention import with_weights
+from grapevine.nn.conv._derived import sparse_values
 from grapevine.nn.conv.gcn_conv import NormalizedConv
 from grapevine.nn.dense.linear import Linear
 
@@ -55,6 +55,7 @@ class FAConv(NormalizedConv):
     Source: "Beyond Low-Frequency Information in Graph Convolutional Networks" (arXiv:2101.00797).
     """
 
+    in_order = True  # the coefficients are handed out
     _alpha: Tensor | None = None
 
     def __init__(
@@ -92,14 +93,13 @@ class FAConv(NormalizedConv):
         edge_weight: Tensor | None = None,
         return_attention_weights: bool | None = None,
     ) -> Any:
-        sparse = is_torch_sparse_tensor(edge_index)
-        if self.normalize != (edge_weight is None) and not sparse:
+        if edge_weight is None and not self.normalize:
+            edge_weight = sparse_values(edge_index, unless_ones=False)
+        if self.normalize != (edge_weight is None):
             raise GraphValueError(
                 "expected edge_weight with normalize=False and only then, got "
                 f"normalize={self.normalize} and {'no' if edge_weight is None else 'an'} edge_weight"
             )
-        if not self.normalize and edge_weight is None:
-            edge_weight = to_edge_index(edge_index)[1]
         edges, edge_weight = self.weighted(edge_index, edge_weight, x)
         out = self.propagate(edges, x=x, alpha=(self.att_l(x), self.att_r(x)), edge_weight=edge_weight)
         alpha, self._alpha = self._alpha, None

@@ -47,6 +47,8 @@ class FeaStConv(MessagePassing):
     Source: "FeaStNet: Feature-Steered Graph Convolutions for 3D Shape Analysis" (arXiv:1706.05206).
     """
 
+    bias: Tensor | None
+
     def __init__(
         self,
         in_channels: int,

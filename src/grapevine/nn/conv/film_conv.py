@@ -88,7 +88,7 @@ class FiLMConv(MessagePassing):
         """Draws new numbers."""
         super().reset_parameters()
         for lin, film in zip(self.lins, self.films):
-            lin.reset_parameters()
+            reset(lin)
             reset(film)
         self.lin_skip.reset_parameters()
         reset(self.film_skip)

@@ -57,6 +57,8 @@ class GCN2Conv(NormalizedConv):
     Source: "Simple and Deep Graph Convolutional Networks" (arXiv:2007.02133).
     """
 
+    weight2: Tensor | None
+
     def __init__(
         self,
         channels: int,

@@ -54,6 +54,9 @@ def gcn_norm(
 
     Source: "Semi-Supervised Classification with Graph Convolutional Networks" (arXiv:1609.02907).
     """
+    if isinstance(edge_index, Edges):
+        num_nodes = max(edge_index.size)
+        return gcn_norm(edge_index.edge_index, edge_weight, num_nodes, improved, add_self_loops, flow, dtype)
     if is_torch_sparse_tensor(edge_index):
         adjacency = edge_index
         pairs, values = to_edge_index(adjacency)
@@ -64,11 +67,8 @@ def gcn_norm(
             improved,
             add_self_loops,
         )
-        return to_torch_sparse_tensor(
-            pairs.flip(0), weight, tuple(adjacency.shape[:2]), layout=adjacency.layout
-        ), None
-    if isinstance(edge_index, Edges):
-        edge_index, num_nodes = edge_index.edge_index, max(edge_index.size)
+        size = (adjacency.size(0), adjacency.size(1))
+        return to_torch_sparse_tensor(pairs.flip(0), weight, size, layout=adjacency.layout), None
     num_nodes = maybe_num_nodes(edge_index, num_nodes)
     if add_self_loops:
         edge_index, edge_weight = add_remaining_self_loops(
@@ -94,6 +94,7 @@ class NormalizedConv(WeightedConv):
     add_self_loops = True
     normalize = True
     cached = False
+    in_order = False  # whether edges must stay in the order in which they came
     _cached_edge_index: tuple[Tensor | Edges, Tensor | None] | None = None
 
     def reset_parameters(self) -> None:
@@ -121,13 +122,14 @@ class NormalizedConv(WeightedConv):
         forward = self.flow == "source_to_target"
         edges = Edges.of(adjacency, (num_nodes, num_nodes))
         edges = edges if forward else edges.reverse()
-        if weight is None and is_torch_sparse_tensor(adjacency):
-            weight = to_edge_index(adjacency)[1] if self.improved else sparse_values(adjacency)
+        if weight is None:
+            weight = sparse_values(adjacency, unless_ones=not self.improved)
         fill = 2.0 if self.improved and weight is not None else 1.0
         if engine.computes_now():
-            pair, weight = _traceable(edges, weight, self.add_self_loops, fill, dtype)
+            pair, weight = self._on_the_fly(edges, weight, fill, dtype)
             return pair if forward else pair.flip(0), weight
-        derived = self_looped(edges, "remaining" if self.add_self_loops else "none", in_order=self.explain)
+        loops = "remaining" if self.add_self_loops else "none"
+        derived = self_looped(edges, loops, in_order=self.in_order or self.explain)
         graph = derived.edges
         if weight is None:
             weight = kept(graph, ("gcn_norm", dtype), lambda: _by_degree(graph, dtype))
@@ -136,31 +138,34 @@ class NormalizedConv(WeightedConv):
             weight = _scaled(weight, graph.sum(weight), graph.src_index, graph.dst_index)
         return graph if forward else graph.reverse(), weight
 
+    def _on_the_fly(
+        self, edges: Edges, weight: Tensor | None, fill: float, dtype: torch.dtype
+    ) -> tuple[Tensor, Tensor]:
+        """The same in ops that tracers know."""
+        src, dst, num_nodes = edges.src_index, edges.dst_index, edges.num_dst
+        if weight is None:
+            weight = torch.ones(src.shape[0], dtype=dtype, device=src.device)
+        exact = self.in_order or self.explain or self.aggr not in ("add", "sum")
+        if self.add_self_loops and exact:
+            pair, weight = add_remaining_self_loops(edges.edge_index, weight, fill, num_nodes)
+            src, dst = pair
+        elif self.add_self_loops:
+            # No shape may depend on values: loops that are there stay, with weight 0, which a sum does not notice.
+            loop = src == dst
+            nodes = torch.arange(num_nodes, device=src.device)
+            # Edges that are no loops are counted at a node of their own, which is dropped.
+            own = last_loops(torch.where(loop, src, num_nodes), num_nodes + 1)[:num_nodes]
+            # -1, the last entry, where a node has no loop yet.
+            new = torch.cat([weight, weight.new_full((1,), fill)])[own]
+            weight = torch.cat([weight.masked_fill(loop, 0.0), new])
+            src, dst = torch.cat([src, nodes]), torch.cat([dst, nodes])
+        degree = engine.plain.reduce(dst, num_nodes, weight, "sum")
+        return torch.stack((src, dst)), _scaled(weight, degree, src, dst)
+
 
 def _by_degree(graph: Edges, dtype: torch.dtype) -> Tensor:
     ones = torch.ones(graph.num_edges, dtype=dtype, device=graph.device)
     return _scaled(ones, graph.in_degrees(dtype), graph.src_index, graph.dst_index)
-
-
-def _traceable(
-    edges: Edges, weight: Tensor | None, add_self_loops: bool, fill: float, dtype: torch.dtype
-) -> tuple[Tensor, Tensor]:
-    """`gcn_norm` without shapes that depend on values: self-loops that are there stay, with weight 0."""
-    src, dst, num_nodes = edges.src_index, edges.dst_index, edges.num_dst
-    if weight is None:
-        weight = torch.ones(src.shape[0], dtype=dtype, device=src.device)
-    if add_self_loops:
-        loop = src == dst
-        nodes = torch.arange(num_nodes, device=src.device)
-        # Edges that are no loops are counted at a node of their own, which is dropped.
-        own = last_loops(torch.where(loop, src, num_nodes), num_nodes + 1)[:num_nodes]
-        known = torch.cat([weight, weight.new_full((1,), fill)])
-        weight = torch.cat(
-            [weight.masked_fill(loop, 0.0), known[own]]
-        )  # own is -1, the last, where there is none
-        src, dst = torch.cat([src, nodes]), torch.cat([dst, nodes])
-    degree = engine.plain.reduce(dst, num_nodes, weight, "sum")
-    return torch.stack((src, dst)), _scaled(weight, degree, src, dst)
 
 
 class GCNConv(NormalizedConv):
@@ -201,6 +206,8 @@ class GCNConv(NormalizedConv):
 
     Source: "Semi-Supervised Classification with Graph Convolutional Networks" (arXiv:1609.02907).
     """
+
+    bias: Tensor | None
 
     def __init__(
         self,

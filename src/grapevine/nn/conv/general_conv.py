@@ -63,6 +63,8 @@ class GeneralConv(MessagePassing):
     Source: "Design Space for Graph Neural Networks" (arXiv:2011.08843).
     """
 
+    scaler: Tensor
+
     def __init__(
         self,
         in_channels: int | tuple[int, int],

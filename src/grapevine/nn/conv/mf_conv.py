@@ -12,6 +12,7 @@ from grapevine.edges import Edges
 from grapevine.nn.conv._derived import kept, sparse_values
 from grapevine.nn.conv._weighted import WeightedConv
 from grapevine.nn.dense.linear import Linear
+from grapevine.nn.inits import reset
 from grapevine.utils import degree
 
 
@@ -66,8 +67,8 @@ class MFConv(WeightedConv):
     def reset_parameters(self) -> None:
         """Draws new numbers."""
         super().reset_parameters()
-        for lin in (*self.lins_l, *self.lins_r):
-            lin.reset_parameters()
+        reset(self.lins_l)
+        reset(self.lins_r)
 
     def forward(
         self,

@@ -11,7 +11,7 @@ from torch.nn import Identity, ModuleList, Parameter
 from grapevine.edges import Edges
 from grapevine.nn.conv.gcn_conv import NormalizedConv
 from grapevine.nn.dense.linear import Linear
-from grapevine.nn.inits import zeros
+from grapevine.nn.inits import reset, zeros
 
 
 class MixHopConv(NormalizedConv):
@@ -47,6 +47,8 @@ class MixHopConv(NormalizedConv):
     (arXiv:1905.00067).
     """
 
+    bias: Tensor | None
+
     def __init__(
         self,
         in_channels: int,
@@ -72,8 +74,7 @@ class MixHopConv(NormalizedConv):
     def reset_parameters(self) -> None:
         """Draws new numbers."""
         super().reset_parameters()
-        for power in sorted(set(self.powers)):
-            self.lins[power].reset_parameters()
+        reset(self.lins)
         zeros(self.bias)
 
     def forward(self, x: Tensor, edge_index: Tensor | Edges, edge_weight: Tensor | None = None) -> Tensor:

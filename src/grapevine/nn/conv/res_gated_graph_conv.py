@@ -53,6 +53,8 @@ class ResGatedGraphConv(MessagePassing):
     Source: "Residual Gated Graph ConvNets" (arXiv:1711.07553).
     """
 
+    bias: Tensor | None
+
     def __init__(
         self,
         in_channels: int | tuple[int, int],

@@ -155,7 +155,7 @@ class RGCNConv(MessagePassing):
         matrices = self._matrices()
         if self.num_blocks is None:
             return torch.cat([part @ matrix for part, matrix in zip(h.split(sizes), matrices)])
-        h = h.view(h.shape[0], self.num_blocks, -1).transpose(0, 1)
+        h = h.unflatten(1, (self.num_blocks, -1)).transpose(0, 1)
         h = torch.cat([part @ matrix for part, matrix in zip(h.split(sizes, 1), matrices)], dim=1)
         return h.transpose(0, 1).flatten(1)
 
@@ -186,6 +186,8 @@ class FastRGCNConv(RGCNConv):
 
     Raises:
         GraphValueError: for another `aggr` than `"add"`, `"sum"` or `"mean"`.
+
+    Departures from PyTorch Geometric: the numbers of nodes that are given as `x` count, not their places in it.
 
     Example:
         >>> conv = FastRGCNConv(4, 8, num_relations=2)

@@ -11,7 +11,7 @@ from torch.nn import ModuleList, Parameter
 from grapevine.edges import Edges
 from grapevine.nn.conv.gcn_conv import NormalizedConv
 from grapevine.nn.dense.linear import Linear
-from grapevine.nn.inits import zeros
+from grapevine.nn.inits import reset, zeros
 
 
 class TAGConv(NormalizedConv):
@@ -47,6 +47,8 @@ class TAGConv(NormalizedConv):
 
     add_self_loops = False
 
+    bias: Tensor | None
+
     def __init__(
         self,
         in_channels: int,
@@ -68,8 +70,7 @@ class TAGConv(NormalizedConv):
     def reset_parameters(self) -> None:
         """Draws new numbers."""
         super().reset_parameters()
-        for lin in self.lins:
-            lin.reset_parameters()
+        reset(self.lins)
         zeros(self.bias)
 
     def forward(self, x: Tensor, edge_index: Tensor | Edges, edge_weight: Tensor | None = None) -> Tensor:

@@ -30,8 +30,8 @@ from grapevine.utils._trim_to_layer import TrimToLayer
 class BasicGNN(torch.nn.Module):
     """Base of the networks of one kind of layer: convolution, normalisation, activation, dropout, and again.
 
-    A subclass says in `init_conv` which layer it is made of, and in `supports_edge_weight` and `supports_edge_attr` what
-    that layer takes.
+    A subclass says in `init_conv` which layer it is made of, and in `supports_edge_weight` and `supports_edge_attr`
+    what that layer takes.
 
     Args:
         in_channels: size of the input F, or the pair of sources' and destinations'; -1: that of the first input.
@@ -55,8 +55,8 @@ class BasicGNN(torch.nn.Module):
         edge_attr: features of the edges, (E, D), where the layers take them.
         batch: graph of each node, int64 (N,) in [0, B), for a normalisation that wants it.
         batch_size: B, counted if None.
-        num_sampled_nodes_per_hop, num_sampled_edges_per_hop: how many each hop of sampling added, seeds first; then every
-            layer works only on what later ones still need.
+        num_sampled_nodes_per_hop, num_sampled_edges_per_hop: how many each hop of sampling added, seeds first; then
+            every layer works only on what later ones still need.
 
     Returns:
         (N, F').
@@ -168,7 +168,8 @@ class BasicGNN(torch.nn.Module):
     ) -> Tensor:
         if num_sampled_nodes_per_hop is not None and edge_weight is not None and edge_attr is not None:
             raise GraphValueError(
-                "expected edge_weight or edge_attr with num_sampled_nodes_per_hop, got both; append the weights to edge_attr"
+                "expected edge_weight or edge_attr with num_sampled_nodes_per_hop, got both; "
+                "append the weights to edge_attr"
             )
         xs: list[Tensor] = []
         for i, conv in enumerate(self.convs):
@@ -329,7 +330,8 @@ class GAT(BasicGNN):
         >>> GAT(16, 32, num_layers=2, out_channels=7, heads=4)
         GAT(16, 7, num_layers=2)
 
-    Source: "Graph Attention Networks" (arXiv:1710.10903); "How Attentive are Graph Attention Networks?" (arXiv:2105.14491).
+    Source: "Graph Attention Networks" (arXiv:1710.10903); "How Attentive are Graph Attention Networks?"
+    (arXiv:2105.14491).
     """
 
     supports_edge_attr = True

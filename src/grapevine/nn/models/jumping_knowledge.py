@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn import LSTM, Linear
 
 from grapevine.errors import GraphValueError
+from grapevine.nn.inits import reset
 
 _MODES = ("cat", "max", "lstm")
 
@@ -119,8 +120,7 @@ class HeteroJumpingKnowledge(torch.nn.Module):
 
     def reset_parameters(self) -> None:
         """Draws new numbers."""
-        for jk in self.jk_dict.values():
-            jk.reset_parameters()
+        reset(self.jk_dict)
 
     def forward(self, xs_dict: dict[str, list[Tensor]]) -> dict[str, Tensor]:
         return {key: jk(xs_dict[key]) for key, jk in self.jk_dict.items()}

@@ -5,30 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from grapevine.data import Batch, Data
-from grapevine.errors import GraphValueError
-from grapevine.utils import add_self_loops, coalesce, cumsum, remove_self_loops, scatter
-
-
-def consecutive_cluster(src: Tensor) -> tuple[Tensor, Tensor]:
-    """Renumbers clusters from 0 on, without gaps.
-
-    Args:
-        src: cluster of each node, int64 (N,).
-
-    Returns:
-        the new numbers, int64 (N,), and the last node of each cluster, int64 (C,).
-
-    Example:
-        >>> [out.tolist() for out in consecutive_cluster(torch.tensor([7, 2, 7]))]
-        [[1, 0, 1], [1, 2]]
-    """
-    unique, cluster = src.unique(return_inverse=True)
-    nodes = torch.arange(src.numel(), device=src.device)
-    return cluster, scatter(nodes, cluster, 0, unique.numel(), reduce="max")
+from grapevine.nn.pool.consecutive import consecutive_cluster
+from grapevine.utils import add_self_loops, coalesce, remove_self_loops, scatter
 
 
 def pool_edge(
@@ -43,6 +24,7 @@ def pool_edge(
         reduce: how the attributes of merged edges are combined.
 
     Example:
+        >>> import torch
         >>> pool_edge(torch.tensor([0, 0, 1]), torch.tensor([[0, 0, 1], [1, 2, 2]]))[0].tolist()
         [[0], [1]]
     """
@@ -76,6 +58,7 @@ def max_pool_x(
         features (C, F), and the graph of each cluster; with `size`, features (B * size, F), and None.
 
     Example:
+        >>> import torch
         >>> max_pool_x(torch.tensor([0, 0, 4]), torch.tensor([[1.0], [2.0], [3.0]]), torch.tensor([0, 0, 1]))
         (tensor([[2.],
                 [3.]]), tensor([0, 1]))
@@ -89,6 +72,7 @@ def avg_pool_x(
     """The mean of the features in each cluster; arguments and returns as `max_pool_x`.
 
     Example:
+        >>> import torch
         >>> avg_pool_x(torch.tensor([0, 0, 4]), torch.tensor([[1.0], [2.0], [3.0]]), torch.tensor([0, 0, 1]))
         (tensor([[1.5000],
                 [3.0000]]), tensor([0, 1]))
@@ -119,6 +103,7 @@ def max_pool(cluster: Tensor, data: Data, transform: Callable[[Any], Any] | None
         a `Batch` with those attributes.
 
     Example:
+        >>> import torch
         >>> graph = Data(x=torch.tensor([[1.0], [2.0], [3.0]]), edge_index=torch.tensor([[0, 1], [1, 2]]))
         >>> max_pool(torch.tensor([0, 0, 1]), graph).x.tolist()
         [[2.0], [3.0]]
@@ -130,6 +115,7 @@ def avg_pool(cluster: Tensor, data: Data, transform: Callable[[Any], Any] | None
     """Makes each cluster one node: mean of the features; arguments and returns as `max_pool`.
 
     Example:
+        >>> import torch
         >>> graph = Data(x=torch.tensor([[1.0], [2.0], [3.0]]), edge_index=torch.tensor([[0, 1], [1, 2]]))
         >>> avg_pool(torch.tensor([0, 0, 1]), graph).x.tolist()
         [[1.5], [3.0]]
@@ -137,7 +123,7 @@ def avg_pool(cluster: Tensor, data: Data, transform: Callable[[Any], Any] | None
     return _pool("mean", cluster, data, transform)
 
 
-def _pool(reduce: str, cluster: Tensor, data: Data, transform: Callable[[Any], Any] | None) -> Any:
+def _pool(reduce: str, cluster: Tensor, data: Any, transform: Callable[[Any], Any] | None) -> Any:
     cluster, perm = consecutive_cluster(cluster)
     edge_index, edge_attr = pool_edge(cluster, data.edge_index, data.edge_attr)
     out = Batch(
@@ -158,6 +144,7 @@ def max_pool_neighbor_x(data: Data, flow: str = "source_to_target") -> Data:
         flow: `"source_to_target"`: the sources of the edges into a node are its neighbours; or the reverse.
 
     Example:
+        >>> import torch
         >>> graph = Data(x=torch.tensor([[1.0], [2.0], [3.0]]), edge_index=torch.tensor([[1, 2], [0, 1]]))
         >>> max_pool_neighbor_x(graph).x.tolist()
         [[2.0], [3.0], [3.0]]
@@ -171,6 +158,7 @@ def avg_pool_neighbor_x(data: Data, flow: str = "source_to_target") -> Data:
     Arguments as `max_pool_neighbor_x`.
 
     Example:
+        >>> import torch
         >>> graph = Data(x=torch.tensor([[1.0], [2.0], [3.0]]), edge_index=torch.tensor([[1, 2], [0, 1]]))
         >>> avg_pool_neighbor_x(graph).x.tolist()
         [[1.5], [2.5], [3.0]]
@@ -178,39 +166,8 @@ def avg_pool_neighbor_x(data: Data, flow: str = "source_to_target") -> Data:
     return _pool_neighbor_x("mean", data, flow)
 
 
-def _pool_neighbor_x(reduce: str, data: Data, flow: str) -> Data:
+def _pool_neighbor_x(reduce: str, data: Any, flow: str) -> Any:
     edge_index, _ = add_self_loops(data.edge_index, num_nodes=data.num_nodes)
     src, dst = edge_index if flow == "source_to_target" else edge_index.flip(0)
     data.x = scatter(data.x[src], dst, 0, data.num_nodes, reduce)
     return data
-
-
-def decimation_indices(ptr: Tensor, decimation_factor: float) -> tuple[Tensor, Tensor]:
-    """Draws a share of the rows of each graph, at least one.
-
-    Args:
-        ptr: where each graph begins, int64 (B + 1,).
-        decimation_factor: at least 1; graph b keeps its number of rows divided by this, rounded down.
-
-    Returns:
-        the kept rows, int64 (K,), and where each graph begins among them, int64 (B + 1,).
-
-    Raises:
-        GraphValueError: for a factor below 1.
-
-    Example:
-        >>> rows, ptr = decimation_indices(torch.tensor([0, 6, 7]), 2)
-        >>> ptr.tolist()
-        [0, 3, 4]
-
-    Source: "RandLA-Net: Efficient Semantic Segmentation of Large-Scale Point Clouds" (arXiv:1911.11236).
-    """
-    if decimation_factor < 1:
-        raise GraphValueError(f"expected a decimation_factor of at least 1, got {decimation_factor}")
-    count = ptr.diff()
-    kept = torch.div(count, decimation_factor, rounding_mode="floor").long().clamp(min=1)
-    rows = [
-        start + torch.randperm(num, device=ptr.device)[:share]
-        for start, num, share in zip(ptr.tolist(), count.tolist(), kept.tolist())
-    ]
-    return torch.cat(rows), cumsum(kept)

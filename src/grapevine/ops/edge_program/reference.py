@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from grapevine.ops.edge_program.code import INSTRUCTIONS, Code, spread
-from grapevine.ops.gather_reduce.reference import reduced
+from grapevine.ops.gather_reduce.reference import reduced, split
 from grapevine.ops.order import Order
 
 
@@ -32,6 +32,6 @@ def run(order: Order, code: Code, leaves: Sequence[Tensor], how: str) -> tuple[T
     if how != "map":
         return reduced(order, m.contiguous(), how)
     if code.groups:
-        m = m.unflatten(1, (code.groups, code.features // code.groups)).sum(-1)
+        m = split(m, code.groups).sum(-1)
     edges = order.edges()
     return torch.empty_like(m).index_copy_(0, edges, m), None

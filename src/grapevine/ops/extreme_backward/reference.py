@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from grapevine.ops.gather_reduce.reference import split
 from grapevine.ops.order import Order
 
 
@@ -18,12 +19,11 @@ def run(
     assert order.other is not None
     x_e = x.index_select(0, rows)
     groups = 1 if weight is None else weight.shape[1]
-    split = (groups, x.shape[1] // groups)
     w_e = x.new_ones(1, 1, 1) if weight is None else weight.index_select(0, edges).unsqueeze(-1)
-    messages = (x_e.unflatten(1, split) * w_e).flatten(1)
+    messages = (split(x_e, groups) * w_e).reshape(x_e.shape)
     attained = (messages == out.index_select(0, order.other)).to(x.dtype) * share.index_select(0, order.other)
-    grad_x = x.new_zeros(x.shape).index_add_(0, rows, (attained.unflatten(1, split) * w_e).flatten(1))
+    grad_x = x.new_zeros(x.shape).index_add_(0, rows, (split(attained, groups) * w_e).reshape(x_e.shape))
     if weight is None:
         return grad_x, None
-    per_weight = (attained * x_e).unflatten(1, split).sum(-1)
+    per_weight = split(attained * x_e, groups).sum(-1)
     return grad_x, weight.new_zeros(weight.shape).index_copy_(0, edges, per_weight)

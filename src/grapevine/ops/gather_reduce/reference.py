@@ -8,6 +8,11 @@ from torch import Tensor
 from grapevine.ops.order import Order
 
 
+def split(x: Tensor, groups: int) -> Tensor:
+    """`(M, F)` as `(M, groups, F / groups)`."""
+    return x.reshape(x.shape[0], groups, x.shape[1] // groups)
+
+
 def messages(order: Order, x: Tensor, weight: Tensor | None, x_on: str, weight_on: str) -> Tensor:
     """The (E, F) messages in the order's sequence."""
     index = {"edge": order.edges, "other": lambda: order.other}
@@ -15,7 +20,7 @@ def messages(order: Order, x: Tensor, weight: Tensor | None, x_on: str, weight_o
     if weight is None:
         return m
     w = weight.index_select(0, index[weight_on]())
-    return (m.unflatten(1, (w.shape[1], m.shape[1] // w.shape[1])) * w.unsqueeze(-1)).flatten(1)
+    return (split(m, w.shape[1]) * w.unsqueeze(-1)).reshape(m.shape)
 
 
 def run(
