@@ -12,7 +12,7 @@ import importlib
 from typing import Any
 
 from grapevine.edges import Edges
-from grapevine.engine import EdgeTensor, Plan, materialise, materialised, plan
+from grapevine.engine import EdgeTensor, Plan, materialise, materialised, plan, recorded
 from grapevine.errors import GrapevineError
 from grapevine.ops import backend
 
@@ -30,6 +30,7 @@ __all__ = [
     "materialise",
     "materialised",
     "plan",
+    "recorded",
 ]
 
 

@@ -6,14 +6,13 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor
-from torch.utils.weak import WeakTensorKeyDictionary
 
 from grapevine import engine
 from grapevine.engine import Side
 from grapevine.errors import GraphKeyError, GraphTypeError, GraphValueError
-from grapevine.topology import Topology
+from grapevine.topology import TensorMemo, Topology
 
-_known: WeakTensorKeyDictionary = WeakTensorKeyDictionary()
+_known = TensorMemo()
 _SPARSE = (torch.sparse_coo, torch.sparse_csr, torch.sparse_csc)
 
 
@@ -85,13 +84,12 @@ class Edges(Topology):
         if adjacency.is_inference():
             return cls._build(adjacency, size)
         key = None if size is None else tuple(size)
-        version = adjacency._version
-        shelf = _known.get(adjacency)
-        if shelf is None or shelf[0] != version:
-            shelf = _known[adjacency] = (version, {})
-        found: Edges | None = shelf[1].get(key)
+        shelf: dict[Any, Edges] | None = _known.get(adjacency)
+        if shelf is None:
+            shelf = _known.set(adjacency, {})
+        found = shelf.get(key)
         if found is None:
-            found = shelf[1][key] = cls._build(adjacency, size)
+            found = shelf[key] = cls._build(adjacency, size)
         return found
 
     @classmethod

@@ -8,7 +8,6 @@ from typing import Any, TypeVar, cast
 
 import torch
 from torch import Tensor
-from torch.utils.weak import WeakTensorKeyDictionary
 from typing_extensions import Self
 
 from grapevine.errors import GraphIndexError, GraphTypeError, GraphValueError
@@ -21,12 +20,13 @@ INTEGERS = (torch.int64, torch.int32, torch.int16, torch.uint8, torch.int8)
 class _Core:
     """What a topology and its reverse share: `[0]` is the source side, `[1]` the destination side."""
 
-    __slots__ = ("__weakref__", "index", "memos", "orders", "sizes")
+    __slots__ = ("__weakref__", "index", "memos", "orders", "remembered", "sizes")
 
     def __init__(self, index: tuple[Tensor, Tensor], sizes: tuple[int, int]) -> None:
         self.index = index
         self.sizes = sizes
         self.orders: list[Order | None] = [None, None]
+        self.remembered = [False, False]
         self.memos: tuple[dict[Hashable, Any], dict[Hashable, Any]] = ({}, {})
 
 
@@ -195,7 +195,42 @@ def check_range(index: Tensor, num_nodes: int, name: str) -> None:
     raise GraphIndexError(f"edge {edge}: {name} id {value} {problem}; {hint}")
 
 
-_groupings: WeakTensorKeyDictionary = WeakTensorKeyDictionary()
+class TensorMemo:
+    """What is known about a tensor, for as long as it lives and is not changed in place.
+
+    A plain dict by identity, guarded by weak references: a lookup costs a tenth of a `WeakTensorKeyDictionary`'s, and layers
+    make several per call.
+    """
+
+    __slots__ = ("_entries",)
+
+    def __init__(self) -> None:
+        self._entries: dict[int, tuple[weakref.ref[Tensor], int, Any]] = {}
+
+    def get(self, tensor: Tensor) -> Any:
+        """What was remembered, or None."""
+        entry = self._entries.get(id(tensor))
+        if entry is None or entry[0]() is not tensor or entry[1] != tensor._version:
+            return None
+        return entry[2]
+
+    def set(self, tensor: Tensor, value: Built) -> Built:
+        """Remembers a value, which must not hold the tensor itself, or neither would ever be freed."""
+        key, entries = id(tensor), self._entries
+
+        def forget(reference: weakref.ref[Tensor]) -> None:
+            entry = entries.get(key)
+            if entry is not None and entry[0] is reference:
+                del entries[key]
+
+        entries[key] = (weakref.ref(tensor, forget), tensor._version, value)
+        return value
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+
+_groupings = TensorMemo()
 
 
 def grouping(index: Tensor, num_rows: int) -> Topology:
@@ -210,22 +245,21 @@ def grouping(index: Tensor, num_rows: int) -> Topology:
     if index.is_inference():
         return _group(index, num_rows)
     known = _groupings.get(index)
-    if known is not None and known[0] == index._version:
-        topology: Topology | None = known[1] if isinstance(known[1], Topology) else known[1]()
-        if topology is not None and topology.num_dst == num_rows:
-            return topology
-    built = _group(index, num_rows)
-    _groupings[index] = (index._version, built)
-    return built
+    topology: Topology | None = known() if callable(known) else known
+    if topology is not None and topology.num_dst == num_rows:
+        return topology
+    return _groupings.set(index, _group(index, num_rows))
 
 
 def remember_grouping(topology: Topology) -> Tensor:
     """The topology's `dst_index`, known to `grouping(...)` from now on, so that it need not be sorted again."""
     index = topology.dst_index
-    if not index.is_inference() and index not in _groupings:
-        # The graph holds the index, so the cache may hold the graph only weakly, or neither would ever be freed.
-        core, flip = weakref.ref(topology._core), topology._flip
-        _groupings[index] = (index._version, lambda: Topology._of(core(), flip))
+    known, flip = topology._core.remembered, topology._flip
+    if not known[flip] and not index.is_inference():
+        known[flip] = True
+        # The graph holds the index, so the memo may hold the graph only weakly.
+        core = weakref.ref(topology._core)
+        _groupings.set(index, lambda: Topology._of(core(), flip))
     return index
 
 

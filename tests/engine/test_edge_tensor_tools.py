@@ -77,6 +77,7 @@ def fresh_compiler() -> Any:
 @MODES
 @pytest.mark.parametrize("backend", ["eager", "aot_eager"])
 @pytest.mark.usefixtures("fresh_compiler")
+@pytest.mark.filterwarnings("ignore:The .grad attribute")  # torch's compiler looks at it, of plain tensors too
 def test_a_compiled_function_takes_a_message(backend: str, how: str) -> None:
     compiled = torch.compile(lambda a: torch.sin(a) * 2, backend=backend)
 
@@ -111,6 +112,7 @@ def test_compiled_around_the_whole(backend: str, how: str) -> None:
 
 
 @MODES
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning", "ignore::torch.jit.TracerWarning")
 def test_jit_trace_and_make_fx_see_plain_ops(how: str) -> None:
     from torch.fx.experimental.proxy_tensor import make_fx
 
@@ -384,13 +386,12 @@ def test_inference(guard: Any, how: str) -> None:
 
 @MODES
 def test_inference_message_used_in_training(how: str) -> None:
-    """An inference tensor cannot be saved for backward; torch says so, and so do we."""
     with torch.inference_mode():
         x = features().detach() * 1.0
     w = weights(D).requires_grad_()
-    with mode(how), pytest.raises(RuntimeError, match="[Ii]nference tensor"):
+    with mode(how):
         out = edges().sum(edges().src(x) * w)
-        out.sum().backward()
+    torch.testing.assert_close(torch.autograd.grad(out.sum(), w)[0], features().detach()[SRC].sum(0))
 
 
 class Counting(TorchFunctionMode):
@@ -431,7 +432,7 @@ def test_a_message_is_a_tensor_that_computes_nothing_for_its_shape() -> None:
     assert (m.shape, m.size(0), len(m), m.dim(), m.ndim, m.numel()) == ((E, D), E, E, 2, 2, E * D)
     assert m.stride() == (D, 1) and m.is_contiguous() and m.is_floating_point() and not m.is_sparse
     assert (m.dtype, m.device.type, m.layout, m.requires_grad) == (torch.float64, "cpu", torch.strided, True)
-    assert not m.is_leaf and m.grad_fn is not None and m.grad is None and m.element_size() == 8
+    assert not m.is_leaf and m.grad_fn is not None and m.element_size() == 8
     assert hash(m) == hash(m) and m in {m: 1}
     assert m.plain is None, "nothing was computed so far"
     assert repr(m) == "EdgeTensor(shape=[7, 3], dtype=torch.float64, recorded=mul(src, 2.0))"
@@ -505,7 +506,7 @@ def test_edge_features_changed_after_use_with_a_gradient() -> None:
     own = weights(E, D).requires_grad_() * 1.0
     m = edges().edge(own)
     torch.sinc(m)
-    with pytest.raises(gv.GrapevineError, match=r"edge features .* clone"):
+    with pytest.raises(gv.GrapevineError, match=r"edge features .*clone"):
         m += 1
 
 

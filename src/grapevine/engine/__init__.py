@@ -1,7 +1,7 @@
 """The engine: lazy edge tensors, the op table, the planner's rules, and the plan one can read."""
 
 from grapevine.engine.edge_tensor import EdgeTensor, materialise, read, scope
-from grapevine.engine.mode import computes_now, is_materialised, materialised, must_be_plain
+from grapevine.engine.mode import computes_now, is_materialised, materialised, must_be_plain, recorded
 from grapevine.engine.plan import Plan, Step, plan
 from grapevine.engine.planner import reduce, softmax
 from grapevine.engine.tree import Side
@@ -18,6 +18,7 @@ __all__ = [
     "must_be_plain",
     "plan",
     "read",
+    "recorded",
     "reduce",
     "scope",
     "softmax",

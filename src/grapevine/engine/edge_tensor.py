@@ -40,6 +40,7 @@ class EdgeTensor(Tensor):
         node: the expression it stands for.
         plain: its real values, once somebody needed them, and
         plain_version: their version then.
+        handed: real values on their way to being connected with its gradient.
         base: for a lazy view, the message whose rows it shows; else None.
         views: the lazy views of these rows.
         recording: False once its block has ended: ops on it are computed at once.
@@ -49,6 +50,7 @@ class EdgeTensor(Tensor):
     node: Node
     plain: Tensor | None
     plain_version: int
+    handed: Tensor | None
     base: EdgeTensor | None
     views: list[weakref.ref[EdgeTensor]] | None
     recording: bool
@@ -79,7 +81,9 @@ class EdgeTensor(Tensor):
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
         if func is _LIFT:
-            return args[0].plain
+            (wrapper,) = args
+            handed = wrapper.handed
+            return evaluate.value(wrapper.node, wrapper.topology).clone() if handed is None else handed
         kwargs = kwargs or {}
         written: dict[EdgeTensor, Tensor] = {}
         if func._schema.is_mutable:
@@ -139,6 +143,7 @@ def _wrap(topology: Topology, node: Node, tail: Sequence[int], dtype: torch.dtyp
     out.node = node
     out.plain = None
     out.plain_version = 0
+    out.handed = None
     out.base = None
     out.views = None
     out.recording = True
@@ -206,7 +211,7 @@ def read(topology: Topology, x: Tensor, side: Side) -> Tensor:
         if side is Side.EDGE and x.recording and x.topology.same_as(topology):
             return x
         x = materialise(x)
-    if not records(x):
+    if not records(x, topology.num_edges):
         if side is Side.EDGE:
             return x
         return x.index_select(0, topology.src_index if side is Side.SRC else topology.dst_index)
@@ -231,16 +236,17 @@ def materialise(x: Any) -> Any:
             return x.plain
         if x.base is not None and not _apart(x):
             plain = _look(x, materialise(x.base))
+        elif must_be_plain():
+            plain = _LIFT(x)
         else:
             plain = evaluate.value(x.node, x.topology).detach()
             if wanted:
-                x.plain, x.plain_version = plain, version(plain)
-                plain = _LIFT(x)
+                x.handed = plain
+                plain, x.handed = _LIFT(x), None
         if not must_be_plain():  # else the tensor belongs to a transform that will end
             x.plain, x.plain_version = plain, version(plain)
             if plain.is_inference():  # later changes of it could not be noticed
-                for member in _realise(x):
-                    _adopt(member)
+                _expose(x)
         return plain
 
 
@@ -303,11 +309,10 @@ def _compute(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, 
         _watch(args[0])
         args[0].node.altered |= func is not Tensor.retain_grad
         return func(*args, **kwargs)
-    if func is torch.autograd.grad or func is Tensor.backward:
+    if func in (torch.autograd.grad, torch.autograd.backward, Tensor.backward):
         return _differentiate(func, args, kwargs)
     if func in _EXPORTS:
-        for member in _realise(args[0]):
-            _adopt(member)
+        _expose(args[0])
     elif args and isinstance(args[0], EdgeTensor) and _writes(func, args, kwargs):
         return _change(func, args, kwargs)
     out = func(*_swap(args, materialise), **_swap(kwargs, materialise))
@@ -327,17 +332,14 @@ def _watch(wrapper: EdgeTensor) -> None:
 
 def _differentiate(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """`torch.autograd.grad` and `backward`: outputs are real, inputs may be messages."""
-    args, kwargs = list(args), dict(kwargs)
-    inputs = kwargs.pop("inputs", None)
-    if inputs is None and func is torch.autograd.grad:
-        inputs = args.pop(1)
-    given = inputs if isinstance(inputs, (list, tuple)) else (inputs,)
-    for wrapper in given:
+    given = inspect.signature(func).bind(*args, **kwargs).arguments
+    inputs = given.pop("inputs", None)
+    for wrapper in inputs if isinstance(inputs, (list, tuple)) else (inputs,):
         if isinstance(wrapper, EdgeTensor):
             _watch(wrapper)
-    if inputs is not None:
-        kwargs["inputs"] = inputs
-    return _swap(func(*_swap(args, materialise), **{k: v if k == "inputs" else _swap(v, materialise) for k, v in kwargs.items()}), materialise)
+    with torch.enable_grad():
+        given = _swap(given, materialise)
+    return _swap(func(**given, inputs=inputs), materialise)
 
 
 # -- changes in place ----------------------------------------------------------------------------------------
@@ -358,6 +360,8 @@ def _change(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, A
     name = getattr(func, "__name__", "")
     if name in _IMPOSSIBLE:
         raise GrapevineError(f"{name} cannot change a message in place; use the form without the underscore")
+    if must_be_plain():
+        raise GrapevineError(f"{name} would change a message in place inside a transform that it was made outside of")
     wrapper: EdgeTensor = args[0]
     rest, kwargs = _swap(args[1:], materialise), _swap(kwargs, materialise)
     _notice(wrapper)
@@ -389,9 +393,12 @@ def _apart(view: EdgeTensor) -> bool:
 def _look(view: EdgeTensor, real: Tensor) -> Tensor:
     """The view of its base's real values."""
     steps = list(_chain(view.node))
+    if not steps:
+        assert view.plain is not None
+        return view.plain
     for node in steps:
         node.passed = True
-    return evaluate.connected(view.node, view.topology, {steps[-1].args[0]: real}) if steps else view.node.read()
+    return evaluate.connected(view.node, view.topology, {steps[-1].args[0]: real})
 
 
 def _realise(wrapper: EdgeTensor) -> list[EdgeTensor]:
@@ -431,7 +438,7 @@ def _notice(wrapper: EdgeTensor) -> None:
 
 
 def _adopt(wrapper: EdgeTensor) -> None:
-    """The wrapper stands for its real values, and so does its gradient."""
+    """After a change of its real values, the wrapper stands for them, and so does its gradient."""
     plain = wrapper.plain
     assert plain is not None
     node = Leaf(Side.EDGE, plain)
@@ -439,8 +446,13 @@ def _adopt(wrapper: EdgeTensor) -> None:
         Rebind.apply(wrapper, plain, node)
     elif not wrapper.is_inference():
         torch.autograd.graph.increment_version(wrapper)
-    wrapper.node = node
-    wrapper.plain_version = version(plain)
+    wrapper.node, wrapper.plain_version = node, version(plain)
+
+
+def _expose(wrapper: EdgeTensor) -> None:
+    """Before somebody gets hold of their memory: a message and its views stand for their real values from now on."""
+    for member in _realise(wrapper):
+        member.node = Leaf(Side.EDGE, member.plain)
 
 
 # -- recording ---------------------------------------------------------------------------------------------

@@ -14,6 +14,10 @@ from torch.utils._python_dispatch import _len_torch_dispatch_stack
 _materialised: ContextVar[bool] = ContextVar("grapevine_materialised", default=False)
 
 
+#: Messages of fewer numbers than this are computed the plain way: recording and planning them would cost more than it saves.
+_least: ContextVar[int] = ContextVar("grapevine_least", default=1 << 15)
+
+
 def must_be_plain() -> bool:
     """True where tensors are traced or transformed: every op must then be one that the tracer knows.
 
@@ -34,14 +38,37 @@ def computes_now() -> bool:
     return must_be_plain() or _materialised.get()  # in this order: compilers cannot read context variables
 
 
-def records(x: Tensor) -> bool:
-    """True where a message that reads `x` is recorded for the planner."""
-    return type(x) in (Tensor, torch.nn.Parameter) and not computes_now()
+def records(x: Tensor, num_edges: int) -> bool:
+    """True where a message that reads the rows of `x` along so many edges is recorded for the planner."""
+    if type(x) not in (Tensor, torch.nn.Parameter) or computes_now():
+        return False
+    least = _least.get()
+    return least == 0 or num_edges * x.numel() >= least * x.shape[0]
 
 
 def is_materialised() -> bool:
     """True inside `gv.materialised()`."""
     return _materialised.get()
+
+
+@contextmanager
+def recorded(least: int = 0) -> Iterator[None]:
+    """Records messages of at least so many numbers (edges x features) inside the block; by default all, however small.
+
+    Outside it, messages below 32,768 numbers are computed the plain way, which is faster for them.
+
+    Example:
+        >>> import torch, grapevine as gv
+        >>> edges = gv.Edges(torch.tensor([[0, 1], [1, 0]]), num_nodes=2)
+        >>> with gv.recorded():
+        ...     edges.src(torch.ones(2, 1)).relu()
+        EdgeTensor(shape=[2, 1], dtype=torch.float32, recorded=relu(src))
+    """
+    token = _least.set(least)
+    try:
+        yield
+    finally:
+        _least.reset(token)
 
 
 @contextmanager

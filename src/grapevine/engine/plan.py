@@ -9,6 +9,8 @@ from typing import Any
 
 from torch import Tensor
 
+from grapevine.engine.mode import recorded
+
 _steps: ContextVar[list[Step] | None] = ContextVar("grapevine_plan", default=None)
 
 
@@ -123,7 +125,8 @@ def plan(function: Callable[..., Any], *inputs: Any, **options: Any) -> Plan:
     steps: list[Step] = []
     token = _steps.set(steps)
     try:
-        function(*inputs, **options)
+        with recorded():
+            function(*inputs, **options)
     finally:
         _steps.reset(token)
     return Plan(steps)

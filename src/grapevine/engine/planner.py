@@ -52,6 +52,8 @@ def reduce(topology: Topology, m: Tensor, how: str) -> Tensor:
     if computes_now() or how == "mul" or m.dtype not in FLOATS:
         return plain.reduce(topology.dst_index, topology.num_dst, materialise(m), how)
     if not isinstance(m, EdgeTensor):
+        if how == "sum" and m.numel() < SMALL:
+            return plain.reduce(topology.dst_index, topology.num_dst, m, how)
         return _stored(topology, m, how, "the message came as a stored tensor")
     with torch._C.DisableTorchFunctionSubclass():
         if m.plain is not None:
@@ -194,7 +196,8 @@ class _Planner:
         if isinstance(node, Leaf):
             return evaluate.connected(node, self.topology)
         assert isinstance(node, Apply)
-        small = self.topology.num_edges * math.prod(node.tail) <= SMALL
+        widest = tail_of(node.args[0]) if node.name == "sum" else node.tail
+        small = self.topology.num_edges * math.prod(widest) <= SMALL
         if node.side not in (Side.EDGE, Side.NONE) and not small:
             out = self.program(node, "map")
             if out is not None:

@@ -134,8 +134,9 @@ class ChebConv(MessagePassing):
             highest = 2.0 * entries.max() if lambda_max is None else torch.as_tensor(lambda_max).to(entries)
             if batch is not None and highest.numel() > 1:
                 highest = highest[batch[row]]
-            entries = 2.0 * entries / highest
-            return graph, entries.masked_fill(entries == float("inf"), 0.0) - diagonal.to(entries.dtype)
+            # Without edges the largest eigenvalue is 0, as are all entries.
+            entries = (2.0 * entries / highest).masked_fill(highest == 0, 0.0)
+            return graph, entries - diagonal.to(entries.dtype)
 
         if weight is not None or lambda_max is not None:
             return build()

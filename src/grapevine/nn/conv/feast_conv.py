@@ -84,8 +84,7 @@ class FeaStConv(MessagePassing):
         # Both maps are linear: once per node instead of once per edge.
         u_source = self.u(source)
         u_target = u_source if target is source else self.u(target)
-        sender = source if self.flow == "source_to_target" else target
-        out = self.propagate(edge_index, h=self.lin(sender), u=(u_source, u_target))
+        out = self.propagate(edge_index, h=self.lin(source), u=(u_source, u_target))
         return out if self.bias is None else out + self.bias
 
     def message(self, h_j: Tensor, u_i: Tensor, u_j: Tensor) -> Tensor:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import Parameter
-from torch.utils.weak import WeakTensorKeyDictionary
 
 from grapevine.edges import Edges
 from grapevine.engine import must_be_plain
-from grapevine.errors import GraphIndexError, GraphTypeError, GraphValueError
-from grapevine.graph.sparse import is_torch_sparse_tensor, to_edge_index
+from grapevine.errors import GraphValueError
+from grapevine.nn.conv._relations import Relations, mapped, relations, relations_of
 from grapevine.nn.inits import glorot, zeros
 from grapevine.nn.message_passing import MessagePassing
 
@@ -118,10 +116,10 @@ class RGCNConv(MessagePassing):
         num_src = self.in_channels_l if source is None else source.shape[0]
         edges = Edges.of(edge_index, (num_src, num_src if target is None else target.shape[0]))
         edges = edges if self.flow == "source_to_target" else edges.reverse()
-        graph = _relations(edges, self._types(edge_index, edge_type), self.num_relations)
+        graph = relations(edges, relations_of(edge_index, edge_type), self.num_relations)
 
         if source is not None and source.is_floating_point():
-            h = self._mapped(self._to_pairs(graph.sent, source), graph.sizes)
+            h = mapped(self._to_pairs(graph.sent, source), graph.sizes, self._matrices())
         else:
             h = self._to_pairs(self._numbered(graph, source), self._matrices().flatten(0, 1))
         out = graph.merge.sum(graph.merge.src(h))
@@ -133,13 +131,6 @@ class RGCNConv(MessagePassing):
                 out = out + (target @ self.root if target.is_floating_point() else self.root[target])
         return out if self.bias is None else out + self.bias
 
-    def _types(self, edge_index: Any, edge_type: Tensor | None) -> Tensor:
-        if edge_type is None and is_torch_sparse_tensor(edge_index):
-            return to_edge_index(edge_index)[1].long()
-        if edge_type is None:
-            raise GraphTypeError("expected edge_type, the relation of each edge, got None; pass an int64 tensor (E,)")
-        return edge_type
-
     def _matrices(self) -> Tensor:
         """The matrix of each relation, (R, F, F'); with blocks (R, B, F / B, F' / B)."""
         if self.comp is None:
@@ -150,16 +141,7 @@ class RGCNConv(MessagePassing):
         sent = sent if self.flow == "source_to_target" else sent.reverse()
         return self.propagate(sent, x=x, size=sent.size)
 
-    def _mapped(self, h: Tensor, sizes: list[int]) -> Tensor:
-        """Rows (P, F) sorted by relation, each times its relation's matrix, (P, F')."""
-        matrices = self._matrices()
-        if self.num_blocks is None:
-            return torch.cat([part @ matrix for part, matrix in zip(h.split(sizes), matrices)])
-        h = h.unflatten(1, (self.num_blocks, -1)).transpose(0, 1)
-        h = torch.cat([part @ matrix for part, matrix in zip(h.split(sizes, 1), matrices)], dim=1)
-        return h.transpose(0, 1).flatten(1)
-
-    def _numbered(self, graph: _Relations, number: Tensor | None) -> Edges:
+    def _numbered(self, graph: Relations, number: Tensor | None) -> Edges:
         """The edges to the pairs from rows of the matrices, one below another: F of them for each relation."""
         if self.num_blocks is not None:
             raise GraphValueError("expected features with num_blocks, got numbers of nodes; use num_bases, or one-hot features")
@@ -204,61 +186,3 @@ class FastRGCNConv(RGCNConv):
         if self.aggr not in ("add", "sum", "mean"):
             raise GraphValueError(f"expected aggr 'add', 'sum' or 'mean', got {self.aggr!r}; use RGCNConv")
         return super().forward(x, edge_index, edge_type)
-
-
-class _Relations(NamedTuple):
-    """Typed edges by way of P pairs (type, destination), sorted by type: as many as there are, or all.
-
-    Attributes:
-        sent: from the sources to the pairs; edges in their order.
-        type: (E,) types of the edges.
-        sizes: number of pairs of each type.
-        merge: from the pairs to the destinations.
-    """
-
-    sent: Edges
-    type: Tensor
-    sizes: list[int]
-    merge: Edges
-
-
-def _relations(edges: Edges, edge_type: Tensor, num_relations: int) -> _Relations:
-    """The pairs of a graph; found once, for as long as its edges and their types stay the same."""
-
-    def build() -> _Relations:
-        return _build(edges, edge_type, num_relations)
-
-    if must_be_plain() or edge_type.is_inference():
-        return build()
-    known = edges.derived(("relations", num_relations), WeakTensorKeyDictionary)
-    found = known.get(edge_type)
-    if found is None or found[0] != edge_type._version:
-        found = known[edge_type] = (edge_type._version, build())
-    return found[1]
-
-
-def _build(edges: Edges, edge_type: Tensor, num_relations: int) -> _Relations:
-    num_dst = edges.num_dst
-    edge_type = edge_type.detach().long()
-    pair = edge_type * num_dst + edges.dst_index
-    if must_be_plain():  # which pairs there are depends on values, so take all
-        pairs = torch.arange(num_relations * num_dst, device=edges.device)
-        sizes = [num_dst] * num_relations
-    else:
-        _check(edge_type, edges.num_edges, num_relations)
-        pairs, pair = pair.unique(return_inverse=True)
-        sizes = (pairs // max(num_dst, 1)).bincount(minlength=num_relations).tolist()
-    place = torch.arange(pairs.shape[0], device=edges.device)
-    sent = Edges.of(torch.stack([edges.src_index, pair]), (edges.num_src, pairs.shape[0]))
-    merge = Edges.of(torch.stack([place, pairs % max(num_dst, 1)]), (pairs.shape[0], num_dst))
-    return _Relations(sent, edge_type.clone(), sizes, merge)
-
-
-def _check(edge_type: Tensor, num_edges: int, num_relations: int) -> None:
-    if edge_type.shape != (num_edges,):
-        raise GraphValueError(f"expected a relation for each of {num_edges} edges, got shape {list(edge_type.shape)}")
-    if num_edges and not 0 <= int(edge_type.min()) <= int(edge_type.max()) < num_relations:
-        edge = int(((edge_type < 0) | (edge_type >= num_relations)).nonzero()[0])
-        raise GraphIndexError(
-            f"edge {edge}: relation {int(edge_type[edge])} does not exist among {num_relations}; they count from 0"
-        )
