@@ -1,6 +1,7 @@
 # make demo    install into .venv and train a graph neural network on the karate club
 # make test    install what the tests need and run them
-# make lint    ruff and mypy          make bench   benchmarks beside the peers
+# make lint    ruff and mypy          make format  what ruff can mend by itself
+# make bench   benchmarks beside the peers
 # make docs    the API reference      make core    rebuild the C++ core in place (PY=python to build for)
 
 PYTHON ?= python3
@@ -14,7 +15,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet $(CONSTR
 
 BUILD_INPUTS := pyproject.toml CMakeLists.txt constraints.txt $(shell find csrc -type f 2>/dev/null)
 
-.PHONY: demo test lint bench docs core clean
+.PHONY: demo test lint format bench docs core clean
 
 demo: $(VENV)/.demo
 	$(BIN)/grapevine train --data karate --out runs/demo
@@ -26,6 +27,10 @@ lint: $(VENV)/.test
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+format: $(VENV)/.test
+	$(BIN)/ruff check --fix-only --quiet .
+	$(BIN)/ruff format .
 
 bench: $(VENV)/.test
 	$(BIN)/python -m benchmarks

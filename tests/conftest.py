@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
 from hypothesis import settings
+
+import grapevine as gv
 
 settings.register_profile("grapevine", derandomize=True, deadline=None, print_blob=True)
 settings.load_profile("grapevine")
@@ -16,6 +19,13 @@ settings.load_profile("grapevine")
 @pytest.fixture(autouse=True)
 def _seed() -> None:
     torch.manual_seed(0)
+
+
+@pytest.fixture(autouse=True)
+def _recorded() -> Iterator[None]:
+    """Tests are small; the engine shall plan their messages all the same."""
+    with gv.recorded():
+        yield
 
 
 @pytest.fixture(scope="session")

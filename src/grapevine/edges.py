@@ -95,7 +95,8 @@ class Edges(Topology):
     @classmethod
     def _build(cls, adjacency: Tensor, size: tuple[int | None, int | None] | None) -> Edges:
         if adjacency.layout in _SPARSE:
-            coo = adjacency.detach().to_sparse_coo()
+            coo = adjacency.detach()
+            coo = coo.coalesce() if coo.layout is torch.sparse_coo else coo.to_sparse_coo()
             row, col = coo._indices()
             edges = cls((col, row), size=(adjacency.shape[1], adjacency.shape[0]))
             return cls.of(edges, size)

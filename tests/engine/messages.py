@@ -35,7 +35,7 @@ def weights(*size: int, dtype: torch.dtype = torch.float64) -> Tensor:
 
 def mode(name: str) -> contextlib.AbstractContextManager[None]:
     """`"lazy"` records, `"materialised"` computes at once."""
-    return gv.materialised() if name == "materialised" else contextlib.nullcontext()
+    return gv.materialised() if name == "materialised" else gv.recorded()
 
 
 def as_tensor(out: Any) -> Tensor:

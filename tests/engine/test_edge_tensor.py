@@ -292,7 +292,7 @@ CASES: dict[str, Message] = {
     "attention score": lambda m: (m.view(-1, D, 1) * weights(1, D, 2)).sum(-1),
     "expand": lambda m: m.unsqueeze(1).expand(-1, 2, -1),
     "softmax of features": lambda m: m.softmax(-1) + F.log_softmax(m, dim=-1),
-    "norm of features": lambda m: m.norm(dim=-1, keepdim=True) + m.norm(p=2, dim=1, keepdim=True),
+    "norm of features": lambda m: m.norm(dim=-1, keepdim=True) + m.norm(p=1, dim=1, keepdim=True),
     "norm of everything": lambda m: m / m.norm(),
     "sum of everything": lambda m: m.sum() * m.mean(),
     "sum of edges": lambda m: m.sum(0),

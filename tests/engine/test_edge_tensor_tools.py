@@ -551,12 +551,13 @@ def test_threads() -> None:
     start = features(requires_grad=False)
 
     def work() -> None:
-        for _ in range(30):
-            x = start.clone().requires_grad_()
-            m = shared.src(x) * 2.0
-            (shared.sum(m) + shared.max(torch.sinc(m))).sum().backward()
-            assert x.grad is not None
-            results.append(x.grad)
+        with gv.recorded():
+            for _ in range(30):
+                x = start.clone().requires_grad_()
+                m = shared.src(x) * 2.0
+                (shared.sum(m) + shared.max(torch.sinc(m))).sum().backward()
+                assert x.grad is not None
+                results.append(x.grad)
 
     threads = [threading.Thread(target=work) for _ in range(4)]
     for t in threads:
@@ -569,8 +570,13 @@ def test_threads() -> None:
 
 def test_materialised_is_a_matter_of_the_thread() -> None:
     seen = []
+
+    def work() -> None:
+        with gv.recorded():
+            seen.append(type(edges().src(features())))
+
     with gv.materialised():
-        t = threading.Thread(target=lambda: seen.append(type(edges().src(features()))))
+        t = threading.Thread(target=work)
         t.start()
         t.join()
         assert type(edges().src(features())) is Tensor

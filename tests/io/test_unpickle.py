@@ -111,7 +111,6 @@ def test_a_command_is_refused_and_does_not_run(written: Any, tmp_path: Path) -> 
         test_arrays,
         Command,
     ],
-    ids=lambda value: repr(getattr(value, "reduced", value))[:40],
 )
 @pytest.mark.parametrize("protocol", [2, 4])
 def test_other_classes_and_functions_are_refused(value: Any, protocol: int, written: Any) -> None:

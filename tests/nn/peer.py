@@ -121,7 +121,8 @@ def assert_same_as_peer(
 
     Modules exchange their `state_dict` first, strictly and in both directions, and must name their parameters
     in the same order (optimizer checkpoints count on it). Lazily initialised modules are welcome. Ours runs
-    twice, as it is and under `gv.materialised()`; its inputs must come out of it unchanged.
+    three times: with every message planned, as users run it, and under `gv.materialised()`; its inputs must
+    come out of it unchanged.
 
     Args:
         ours, theirs: modules, or functions; left as they are (copies run).
@@ -149,12 +150,17 @@ def assert_same_as_peer(
     for dtype in dtypes:
         with _default_dtype(dtype):  # some of the peer's layers make float32 numbers in between otherwise
             expected = _run(theirs, peer_call, dtype, train, grad, seed)
-        for context in (contextlib.nullcontext, gv.materialised):
+        for context in (gv.recorded, default_planning, gv.materialised):
             with context():
                 actual = _run(ours, call, dtype, train, grad, seed)
             _compare(actual, expected)
             result = actual.output
     return result
+
+
+def default_planning() -> contextlib.AbstractContextManager[None]:
+    """Only large messages are planned, as outside the tests."""
+    return gv.recorded(1 << 15)
 
 
 @contextlib.contextmanager

@@ -66,7 +66,7 @@ class EdgeTensor(Tensor):
         kwargs = kwargs or {}
         with _plainly():
             op = table.TABLE.get(func)
-            if op is not None:
+            if op is not None and args:
                 out = _record(op, func, tuple(args), kwargs)
                 if out is not NotImplemented:
                     return out
@@ -80,10 +80,8 @@ class EdgeTensor(Tensor):
         args: Sequence[Any] = (),
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
-        if func is _LIFT:
-            (wrapper,) = args
-            handed = wrapper.handed
-            return evaluate.value(wrapper.node, wrapper.topology).clone() if handed is None else handed
+        if func is _CONNECT and args[0].handed is not None:
+            return args[0].handed
         kwargs = kwargs or {}
         written: dict[EdgeTensor, Tensor] = {}
         if func._schema.is_mutable:
@@ -111,8 +109,8 @@ class EdgeTensor(Tensor):
             return f"EdgeTensor(shape={list(self.shape)}, dtype={self.dtype}, recorded={describe(self.node)})"
 
 
-#: The identity with an autograd rule, and of no other use: `materialise` connects a wrapper's values by it.
-_LIFT = torch.ops.aten.lift.default
+#: An identity with an autograd rule: through it `materialise` connects values, handed over by the wrapper, with its gradient.
+_CONNECT = torch.ops.aten.clone.default
 
 
 def _bind(arguments: Sequence[Any], args: Sequence[Any], kwargs: dict[str, Any]) -> Iterator[tuple[Any, Any]]:
@@ -237,12 +235,12 @@ def materialise(x: Any) -> Any:
         if x.base is not None and not _apart(x):
             plain = _look(x, materialise(x.base))
         elif must_be_plain():
-            plain = _LIFT(x)
+            plain = _CONNECT(x)
         else:
             plain = evaluate.value(x.node, x.topology).detach()
             if wanted:
                 x.handed = plain
-                plain, x.handed = _LIFT(x), None
+                plain, x.handed = _CONNECT(x), None
         if not must_be_plain():  # else the tensor belongs to a transform that will end
             x.plain, x.plain_version = plain, version(plain)
             if plain.is_inference():  # later changes of it could not be noticed
@@ -412,11 +410,11 @@ def _realise(wrapper: EdgeTensor) -> list[EdgeTensor]:
                 "edge features that need a gradient were changed in place after they had been used; "
                 "do this instead: edge_attr = edge_attr.clone(), and change that"
             )
-        base.plain = node.read()
+        base.plain = node.tensor
     elif base.plain is None or version(base.plain) == base.plain_version:
         materialise(base)
     for view in views:
-        if _apart(view):
+        if isinstance(view.node, Apply) and _apart(view):
             raise GrapevineError(
                 "a message was changed in place while somebody waits for the gradient of a view of it; "
                 "do this instead: m = m.clone(), and change that"

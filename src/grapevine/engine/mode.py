@@ -42,8 +42,12 @@ def records(x: Tensor, num_edges: int) -> bool:
     """True where a message that reads the rows of `x` along so many edges is recorded for the planner."""
     if type(x) not in (Tensor, torch.nn.Parameter) or computes_now():
         return False
-    least = _least.get()
-    return least == 0 or num_edges * x.numel() >= least * x.shape[0]
+    return not is_small(num_edges, x.numel() // max(x.shape[0], 1))
+
+
+def is_small(num_edges: int, features: int) -> bool:
+    """True for results of so few numbers that planning them costs more than storing them."""
+    return num_edges * features < _least.get()
 
 
 def is_materialised() -> bool:

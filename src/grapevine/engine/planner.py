@@ -23,7 +23,7 @@ from grapevine.engine.edge_tensor import EdgeTensor, materialise, tree_of
 from grapevine.engine.expr import Expr
 from grapevine.engine.fused import Formula, Slot, spread_of
 from grapevine.engine.lowering import element_wise, lower
-from grapevine.engine.mode import computes_now
+from grapevine.engine.mode import computes_now, is_small
 from grapevine.engine.plan import note
 from grapevine.engine.rules import linear_parts, rewrite
 from grapevine.engine.tree import Apply, Leaf, Node, Side, needs_autograd, tail_of
@@ -31,8 +31,6 @@ from grapevine.topology import Topology
 
 #: Dtypes that kernels reduce; others (integers, complex) take ATen's reductions.
 FLOATS = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
-#: Numbers below which planning a program costs more than storing the result of each op.
-SMALL = 1 << 16
 REDUCTIONS = ("sum", "mean", "max", "min", "mul")
 
 
@@ -52,7 +50,7 @@ def reduce(topology: Topology, m: Tensor, how: str) -> Tensor:
     if computes_now() or how == "mul" or m.dtype not in FLOATS:
         return plain.reduce(topology.dst_index, topology.num_dst, materialise(m), how)
     if not isinstance(m, EdgeTensor):
-        if how == "sum" and m.numel() < SMALL:
+        if how == "sum" and is_small(m.numel(), 1):
             return plain.reduce(topology.dst_index, topology.num_dst, m, how)
         return _stored(topology, m, how, "the message came as a stored tensor")
     with torch._C.DisableTorchFunctionSubclass():
@@ -197,7 +195,7 @@ class _Planner:
             return evaluate.connected(node, self.topology)
         assert isinstance(node, Apply)
         widest = tail_of(node.args[0]) if node.name == "sum" else node.tail
-        small = self.topology.num_edges * math.prod(widest) <= SMALL
+        small = is_small(self.topology.num_edges, math.prod(widest))
         if node.side not in (Side.EDGE, Side.NONE) and not small:
             out = self.program(node, "map")
             if out is not None:
@@ -215,9 +213,10 @@ class _Planner:
         tail = tail_of(node)
         inner = node
         if isinstance(node, Apply) and node.name == "sum" and how == "map":
-            inner, axes = node.args[0], node.args[1]
+            inner = node.args[0]
             wide = tail_of(inner)
-            if axes != len(wide) or len(node.args) > 2 and node.args[2] not in (True, False):
+            axes = node.params.get("dim", node.args[1] if len(node.args) > 1 else None)
+            if axes not in (len(wide), (len(wide),)) or "dtype" in node.params:
                 return None
             groups, tail = math.prod(wide[:-1]), wide
             if groups == 0 or wide[-1] == 0:

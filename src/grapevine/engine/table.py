@@ -47,7 +47,8 @@ class OpRecord:
     name: str
     functions: tuple[Callable[..., Any], ...]
     bind: Bind
-    #: Arguments after the edge tensor, for the op's test.
+    #: Arguments for the op's test. Words stand for tensors (see tests/engine/test_table.py), a dict for keywords; the
+    #: message comes first where it is not named.
     samples: tuple[tuple[Any, ...], ...] = ((),)
     #: True where autocast runs it in another dtype.
     autocasts: bool = False
@@ -65,7 +66,7 @@ def _is_edge(x: Any) -> bool:
 def _plain_params(kwargs: dict[str, Any]) -> bool:
     return (
         not kwargs.get("inplace")
-        and "out" not in kwargs
+        and kwargs.get("out") is None
         and not any(isinstance(v, Tensor) for v in kwargs.values())
     )
 
@@ -86,6 +87,13 @@ def pointwise(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str,
         if _is_edge(a) and a.dim() != ndim:
             return None
     return Call(func, args, kwargs, ndim)
+
+
+def where_method(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call | None:
+    """`m.where(condition, other)` in the order of `torch.where`."""
+    if len(args) != 3 or kwargs:
+        return None
+    return pointwise(torch.where, (args[1], args[0], args[2]), {})
 
 
 def _axis(dim: Any, ndim: int) -> int | None:
@@ -165,12 +173,19 @@ def unsqueeze(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str,
     return None if axis is None else Call(torch.unsqueeze, (args[0], axis), {}, args[0].dim())
 
 
+def _options(args: tuple[Any, ...], kwargs: dict[str, Any], **defaults: Any) -> dict[str, Any] | None:
+    """What follows the message in a call, by name; None for unknown names."""
+    if len(args) > 1 + len(defaults) or not kwargs.keys() <= defaults.keys():
+        return None
+    return {**defaults, **dict(zip(defaults, args[1:], strict=False)), **kwargs}
+
+
 def flatten(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call | None:
-    x = args[0]
-    start, end = (*args[1:], *(kwargs.get(k) for k in ("start_dim", "end_dim") if k in kwargs), None, None)[:2]
-    start = _axis(0 if start is None else start, x.dim())
-    end = _axis(-1 if end is None else end, x.dim())
-    if start is None or end is None or not _is_edge(x) or any(s == 0 for s in x.shape):
+    x, given = args[0], _options(args, kwargs, start_dim=0, end_dim=-1)
+    if given is None or not _is_edge(x) or any(s == 0 for s in x.shape):
+        return None
+    start, end = _axis(given["start_dim"], x.dim()), _axis(given["end_dim"], x.dim())
+    if start is None or end is None:
         return None
     return Call(torch.flatten, (x, start, end), {}, x.dim())
 
@@ -224,8 +239,11 @@ def join(new_axis: bool) -> Bind:
 
 def linear(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call | None:
     """`x @ W.T + b` with one weight for all edges."""
-    x, weight, bias = (*args, *(kwargs[k] for k in ("weight", "bias") if k in kwargs), None, None)[:3]
-    if not _is_edge(x) or x.dim() < 2 or _is_edge(weight) or _is_edge(bias) or weight.dim() != 2:
+    x, given = args[0], _options(args, kwargs, weight=None, bias=None)
+    if given is None or not _is_edge(x) or x.dim() < 2:
+        return None
+    weight, bias = given.values()
+    if not isinstance(weight, Tensor) or _is_edge(weight) or _is_edge(bias) or weight.dim() != 2:
         return None
     return Call(F.linear, (x, weight, bias), {}, x.dim(), aligned=False)
 
@@ -241,10 +259,11 @@ def matmul(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, An
 
 
 def layer_norm(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call | None:
-    names = ("normalized_shape", "weight", "bias", "eps")
-    shape, weight, bias, eps = (*args[1:], *(kwargs[n] for n in names if n in kwargs), None, None, 1e-5)[:4]
-    x = args[0]
-    if len(args) + len(kwargs) < 2 or not _is_edge(x) or len(shape) >= x.dim() or _is_edge(weight) or _is_edge(bias):
+    x, given = args[0], _options(args, kwargs, normalized_shape=(), weight=None, bias=None, eps=1e-5)
+    if given is None or not _is_edge(x):
+        return None
+    shape, weight, bias, eps = given.values()
+    if not 0 < len(shape) < x.dim() or _is_edge(weight) or _is_edge(bias):
         return None
     return Call(F.layer_norm, (x, tuple(shape), weight, bias, eps), {}, x.dim(), aligned=False)
 
@@ -256,36 +275,41 @@ def same(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
 
 def dropout(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor | None:
     """Transparent outside training; else random, drawn per edge on real values."""
-    p, training = (*args[1:], *(kwargs[k] for k in ("p", "training") if k in kwargs), 0.5, True)[:2]
-    if not _is_edge(args[0]) or kwargs.get("inplace") or (training and p > 0):
-        return None
-    return args[0]
+    given = _options(args, kwargs, p=0.5, training=True, inplace=False)
+    return args[0] if given is not None and _is_edge(args[0]) and not given["training"] else None
 
 
 def _methods(*names: str) -> tuple[Callable[..., Any], ...]:
-    """The functions of these names in torch, torch.Tensor and torch.nn.functional."""
-    return tuple(getattr(room, n) for n in names for room in (torch, Tensor, F) if hasattr(room, n))
+    """The functions of these names in torch, torch.Tensor and torch.nn.functional; operators are the tensor's alone."""
+    return tuple(
+        getattr(room, n) for n in names for room in ((Tensor,) if n[0] == "_" else (torch, Tensor, F)) if hasattr(room, n)
+    )
 
 
 def _unary(*names: str, autocasts: bool = False) -> OpRecord:
     return OpRecord(names[0], _methods(*names), pointwise, autocasts=autocasts)
 
 
-_S: Any = ((2.0,), ("like",), ("row",))
+_S: Any = ((2.0,), (3,), ("like",), ("row",), ("feature",), ("scalar",), ("again",))
 
 RECORDS: tuple[OpRecord, ...] = (
     OpRecord("mul", _methods("mul", "multiply", "__mul__", "__rmul__"), pointwise, _S),
-    OpRecord("add", _methods("add", "__add__", "__radd__"), pointwise, _S),
-    OpRecord("sub", _methods("sub", "subtract", "__sub__"), pointwise, _S),
+    OpRecord("add", _methods("add"), pointwise, (*_S, ("like", {"alpha": 3}))),
+    OpRecord("add", (Tensor.__add__, Tensor.__radd__), pointwise, _S),
+    OpRecord("sub", _methods("sub", "subtract"), pointwise, (*_S, ("like", {"alpha": 3}))),
+    OpRecord("sub", (Tensor.__sub__,), pointwise, _S),
     OpRecord("rsub", _methods("rsub", "__rsub__"), pointwise, _S),
-    OpRecord("div", _methods("div", "divide", "true_divide", "__truediv__", "__div__"), pointwise, _S),
+    OpRecord("div", _methods("div", "divide"), pointwise, (*_S, (2.0, {"rounding_mode": "floor"}))),
+    OpRecord("div", _methods("true_divide", "__truediv__", "__div__"), pointwise, _S),
     OpRecord("rdiv", _methods("__rtruediv__", "__rdiv__"), pointwise, _S, autocasts=True),
-    OpRecord("pow", _methods("pow", "__pow__"), pointwise, ((2.0,), (3,)), autocasts=True),
-    OpRecord("maximum", _methods("maximum", "fmax"), pointwise, (("like",),)),
-    OpRecord("minimum", _methods("minimum", "fmin"), pointwise, (("like",),)),
-    OpRecord("where", (torch.where, Tensor.where), pointwise, ()),
-    OpRecord("clamp", _methods("clamp", "clip", "clamp_min", "clamp_max"), pointwise, ((-0.5,),)),
-    OpRecord("compare", _methods("gt", "ge", "lt", "le", "eq", "ne", "__gt__", "__ge__", "__lt__", "__le__", "__eq__", "__ne__"), pointwise, ((0.5,),)),  # fmt: skip
+    OpRecord("pow", _methods("pow", "__pow__"), pointwise, ((2.0,), (3,), (-1,), (0.5,), (1.7,), (0,), ("like",)), autocasts=True),
+    OpRecord("maximum", _methods("maximum", "fmax"), pointwise, (("like",), ("row",), ("again",))),
+    OpRecord("minimum", _methods("minimum", "fmin"), pointwise, (("like",), ("feature",), ("again",))),
+    OpRecord("where", (torch.where,), pointwise, (("mask", "message", "like"), ("mask", 0.5, "message"))),
+    OpRecord("where", (Tensor.where,), where_method, (("mask", "like"), ("mask", 0.5))),
+    OpRecord("clamp", _methods("clamp", "clip"), pointwise, ((-0.5,), (-0.5, 0.5), ({"max": 0.5},))),
+    OpRecord("clamp", _methods("clamp_min", "clamp_max"), pointwise, ((0.5,),)),
+    OpRecord("compare", _methods("gt", "ge", "lt", "le", "eq", "ne", "__gt__", "__ge__", "__lt__", "__le__", "__eq__", "__ne__"), pointwise, ((0.5,), ("like",))),  # fmt: skip
     _unary("neg", "negative", "__neg__"),
     _unary("abs", "absolute", "__abs__"),
     _unary("exp", autocasts=True),
@@ -302,39 +326,40 @@ RECORDS: tuple[OpRecord, ...] = (
     _unary("sigmoid"),
     _unary("relu"),
     _unary("relu6"),
-    _unary("leaky_relu"),
-    _unary("elu"),
+    OpRecord("leaky_relu", (F.leaky_relu,), pointwise, ((), (0.2,), ({"negative_slope": 0.3},), (0.2, False))),
+    OpRecord("elu", (F.elu,), pointwise, ((), (0.5,))),
     _unary("selu"),
-    _unary("celu"),
-    _unary("gelu"),
+    OpRecord("celu", (torch.celu, F.celu), pointwise, ((), (0.5,))),
+    OpRecord("gelu", (F.gelu,), pointwise, ((), ({"approximate": "tanh"},))),
     _unary("silu"),
     _unary("mish"),
     _unary("hardtanh"),
-    _unary("softplus", autocasts=True),
+    OpRecord("softplus", (F.softplus,), pointwise, ((), (2, 1.0)), autocasts=True),
     _unary("logsigmoid"),
     _unary("sign"),
     _unary("clone"),
     _unary("detach"),
-    OpRecord("sum", _methods("sum"), along(), ((-1,), ((1,),)), autocasts=True, kind="trailing"),
-    OpRecord("mean", _methods("mean"), along(), ((-1,),), kind="trailing"),
-    OpRecord("norm", (torch.norm, Tensor.norm), along(2), ((2, -1),), autocasts=True, kind="trailing"),
-    OpRecord("vector_norm", (torch.linalg.vector_norm,), along(2), ((2, -1),), autocasts=True, kind="trailing"),
+    OpRecord("sum", _methods("sum"), along(), ((-1,), ((1,),), (-1, True), ({"dim": 1, "keepdim": True},)), autocasts=True, kind="trailing"),
+    OpRecord("mean", _methods("mean"), along(), ((-1,), (1, True)), kind="trailing"),
+    OpRecord("norm", (torch.norm, Tensor.norm), along(2), ((2, -1), ({"dim": -1, "keepdim": True},), (1, -1)), autocasts=True, kind="trailing"),
+    OpRecord("vector_norm", (torch.linalg.vector_norm,), along(2), ((2, -1), ({"dim": -1, "keepdim": True},)), autocasts=True, kind="trailing"),
     OpRecord("amax", _methods("amax"), along(), ((-1,),), kind="trailing"),
     OpRecord("amin", _methods("amin"), along(), ((-1,),), kind="trailing"),
-    OpRecord("softmax", (torch.softmax, Tensor.softmax, F.softmax), along(), ((-1,),), autocasts=True, kind="trailing"),
-    OpRecord("layer_norm", (F.layer_norm,), layer_norm, (((3,),),), autocasts=True, kind="trailing"),
-    OpRecord("view", _methods("view", "reshape"), view, ((-1, 3, 1),), kind="layout"),
+    OpRecord("softmax", (torch.softmax, Tensor.softmax, F.softmax), along(), ((-1,), ({"dim": 1},)), autocasts=True, kind="trailing"),
+    OpRecord("layer_norm", (F.layer_norm,), layer_norm, (((3,),), ((3,), "feature", "feature"), ([3], {"eps": 0.1})), autocasts=True, kind="trailing"),
+    OpRecord("view", _methods("view", "reshape"), view, (((-1, 3, 1),), (("edges", 3, 1),)), kind="layout"),
     OpRecord("unsqueeze", _methods("unsqueeze"), unsqueeze, ((-1,), (1,)), kind="layout"),
-    OpRecord("squeeze", _methods("squeeze"), along(), ((-1,),), kind="layout"),
-    OpRecord("flatten", _methods("flatten"), flatten, ((1,),), kind="layout"),
-    OpRecord("transpose", _methods("transpose"), transpose, (), kind="layout"),
-    OpRecord("getitem", (Tensor.__getitem__,), getitem, (((slice(None), 0),), ((Ellipsis, slice(0, 2)),)), kind="layout"),
-    OpRecord("cat", (torch.cat,), join(False), (), kind="join"),
-    OpRecord("stack", (torch.stack,), join(True), (), kind="join"),
-    OpRecord("linear", (F.linear,), linear, (), autocasts=True, kind="linear"),
-    OpRecord("matmul", _methods("matmul", "mm", "__matmul__"), matmul, (), autocasts=True, kind="linear"),
-    OpRecord("contiguous", (Tensor.contiguous,), same, (()), kind="same"),
-    OpRecord("dropout", (F.dropout,), dropout, (), kind="same"),
+    OpRecord("squeeze", _methods("squeeze"), along(), ((-1,), ("thin", -1), ("thin", (1, 2))), kind="layout"),
+    OpRecord("flatten", _methods("flatten"), flatten, ((1,), ({"start_dim": 1},)), kind="layout"),
+    OpRecord("transpose", _methods("transpose"), transpose, (("cube", 1, 2), ("cube", -1, -2)), kind="layout"),
+    OpRecord("getitem", (Tensor.__getitem__,), getitem, (((slice(None), 0),), ((Ellipsis, slice(0, 2)),), ((slice(None), None),), ((Ellipsis, -1),), (slice(None),)), kind="layout"),
+    OpRecord("cat", (torch.cat, torch.concat, torch.concatenate), join(False), ((["message", "like"], -1), (["row", "message", "again"], 1), (("like", "message"), {"dim": -1})), kind="join"),
+    OpRecord("stack", (torch.stack,), join(True), ((["message", "like"], 1), (["like", "message"], {"dim": -1})), kind="join"),
+    OpRecord("linear", (F.linear,), linear, (("weight",), ("weight", "bias"), ({"weight": "weight", "bias": "bias"},)), autocasts=True, kind="linear"),
+    OpRecord("matmul", _methods("matmul", "__matmul__"), matmul, (("matrix",), ("feature",)), autocasts=True, kind="linear"),
+    OpRecord("matmul", _methods("mm"), matmul, (("matrix",),), autocasts=True, kind="linear"),
+    OpRecord("contiguous", (Tensor.contiguous,), same, kind="same"),
+    OpRecord("dropout", (F.dropout,), dropout, ((0.5, False), ({"training": False},)), kind="same"),
 )  # fmt: skip
 
 TABLE: dict[Callable[..., Any], OpRecord] = {f: record for record in RECORDS for f in record.functions}

@@ -15,6 +15,7 @@ from torch.utils.hooks import RemovableHandle
 from grapevine import engine
 from grapevine.edges import Edges
 from grapevine.errors import GraphTypeError, GraphValueError
+from grapevine.graph import is_torch_sparse_tensor, to_edge_index
 from grapevine.nn.aggr import Aggregation
 from grapevine.nn.resolver import aggregation_resolver
 from grapevine.topology import remember_grouping
@@ -23,6 +24,7 @@ from grapevine.topology import remember_grouping
 SPECIAL = frozenset(
     {"edge_index", "adj_t", "edge_index_i", "edge_index_j", "size", "size_i", "size_j", "ptr", "index", "dim_size"}
 )
+_EDGE_VALUES = ("edge_weight", "edge_attr", "edge_type")
 _FLOWS = ("source_to_target", "target_to_source")
 _HOOKS = ("propagate", "message", "aggregate", "message_and_aggregate", "edge_update")
 _REQUIRED = inspect.Parameter.empty
@@ -360,12 +362,11 @@ class _Given:
         sizes: list[int | None] = [None, None] if size is None else list(size)
         for name, side in _lifted(type(layer), methods):
             value = kwargs.get(name)
-            side = side if forward else 1 - side
-            if isinstance(value, (tuple, list)):
-                self._fit(sizes, 0, value[0], name)
-                self._fit(sizes, 1, value[1], name)
+            if isinstance(value, (tuple, list)):  # (those that send, those that receive), whatever the flow
+                self._fit(sizes, 0 if forward else 1, value[0], name)
+                self._fit(sizes, 1 if forward else 0, value[1], name)
             else:
-                self._fit(sizes, side, value, name)
+                self._fit(sizes, side if forward else 1 - side, value, name)
         first, second = sizes
         # One set of nodes where only one side is known.
         wanted = None if first is None and second is None else (second if first is None else first, first if second is None else second)
@@ -407,7 +408,8 @@ class _Given:
     def find(self, name: str) -> Any:
         """The value of an argument called `name`; `inspect.Parameter.empty` if there is none."""
         if name in self.kwargs and name not in ("index", "ptr", "dim_size"):
-            return self.kwargs[name]
+            value = self.kwargs[name]
+            return self.stored_values(name) if value is None and name in _EDGE_VALUES else value
         if name in SPECIAL:
             return self.special(name)
         if name[-2:] in ("_i", "_j"):
@@ -415,6 +417,13 @@ class _Given:
             if value is not _REQUIRED:
                 return self.lifted(value, name[-1] == "i", name[:-2])
         return _REQUIRED
+
+    def stored_values(self, name: str) -> Tensor | None:
+        """The values of a sparse adjacency, which serve as weights, types or (where there are several) features of its edges."""
+        if not (isinstance(self.adjacency, Tensor) and is_torch_sparse_tensor(self.adjacency)):
+            return None
+        values = to_edge_index(self.adjacency)[1]
+        return None if name == "edge_attr" and values.dim() == 1 else values
 
     def special(self, name: str) -> Any:
         edges = self.edges
@@ -437,8 +446,7 @@ class _Given:
     def lifted(self, value: Any, target: bool, name: str) -> Any:
         """A node tensor as seen from the edges."""
         if isinstance(value, (tuple, list)):
-            forward = self.layer.flow == "source_to_target"
-            value = value[1 if target == forward else 0]
+            value = value[1 if target else 0]
         if not isinstance(value, Tensor):
             return value
         axis = self.axis(value)

@@ -64,3 +64,16 @@ class ModuleDict(torch.nn.ModuleDict):
 
     def items(self) -> Iterable[tuple[Any, Module]]:  # type: ignore[override]
         return [(self.to_external_key(key), module) for key, module in super().items()]
+
+
+class ParameterDict(torch.nn.ParameterDict):
+    """A `torch.nn.ParameterDict` whose keys may be tuples, hold dots, or be the names of its own methods.
+
+    Example:
+        >>> parameters = ParameterDict({("paper", "cites", "paper"): torch.ones(2)})
+        >>> list(parameters), list(parameters.state_dict())
+        ([('paper', 'cites', 'paper')], ['<paper___cites___paper>'])
+    """
+
+    def _key_to_attr(self, key: Any) -> str:
+        return ModuleDict.to_internal_key(key)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from tests.nn.peer import BIPARTITE, SQUARE, Graph, integers, uniform
+from tests.nn.peer import BIPARTITE, SQUARE, Graph, integers, normal, uniform
 from torch import Tensor
 from torch.nn import Linear, ReLU, Sequential
 
@@ -27,7 +27,8 @@ class Case:
         inputs: its arguments, from a graph and its adjacency.
         graphs: the graphs to call it on.
         per_edge: whether some argument has a row per edge, so that the edges must keep their order.
-        train: compare in training mode (layers that do not draw random numbers).
+        train: compare in training mode (random numbers start from the same seed).
+        start: compare the initial numbers.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Case:
     graphs: Sequence[Graph] = tuple(SQUARE)
     per_edge: bool = False
     train: bool = False
+    start: bool = True
 
     def __repr__(self) -> str:
         return self.name
@@ -90,6 +92,7 @@ def without_target(g: Graph, edges: Any) -> Sequence[Any]:
     return (g.features(6), None), edges, None, (g.num_src, g.num_dst)
 
 
+MULTIPLICATIVE = "multiplicative-self-attention"
 DEGREES = torch.tensor([3, 5, 9, 4, 2])
 PNA = (
     ["mean", "min", "max", "std", "var", "sum"],
@@ -376,4 +379,244 @@ RELATIONS = [
     ),
 ]
 
-CASES = [*ATTENTION, *PER_EDGE_NETWORK, *RELATIONS]
+
+def typed(g: Graph, edges: Any) -> Sequence[Any]:
+    """Node features, the adjacency, types of nodes and edges, edge features."""
+    return g.features(6), edges, integers(2, g.num_src, seed=8), types(g, 4), g.edge_features(3)
+
+
+def signed(channels: int) -> Inputs:
+    """Node features, the adjacency, and another one."""
+    return lambda g, edges: (g.features(channels), edges, g.edge_index[:, ::2].flip(0))
+
+
+def hypergraph(*more: Callable[[Graph], Any]) -> Inputs:
+    """Node features and incidences with three hyperedges; and their weights and features."""
+
+    def inputs(g: Graph, edges: Any) -> Sequence[Any]:
+        index = torch.stack([g.edge_index[0], g.edge_index[1] % 3])
+        return g.features(6), index, *(make(g) for make in more)
+
+    return inputs
+
+
+# Unsorted, without multi-edges: the peer's gradients are wrong where a node has several self-loops with weights.
+SIMPLE = Graph("simple", SQUARE[0].edge_index.unique(dim=1).flip(1), 8, 8)
+
+
+def scaled_rgat(nn: Any, **options: Any) -> torch.nn.Module:
+    """The peer leaves `l2` uninitialised."""
+    layer = nn.RGATConv(6, 4, 4, heads=2, mod="scaled", **options)
+    torch.nn.init.constant_(layer.l2, 0.3)
+    return layer
+
+
+MORE_ATTENTION = [
+    Case("rgat", lambda nn: nn.RGATConv(6, 4, 4), with_types(nodes(6), 4), per_edge=True, start=False),
+    Case(
+        "rgat_within",
+        lambda nn: nn.RGATConv(6, 4, 4, heads=2, attention_mechanism="within-relation"),
+        with_types(nodes(6), 4),
+        per_edge=True,
+        start=False,
+    ),
+    Case(
+        "rgat_bases",
+        lambda nn: nn.RGATConv(6, 4, 4, heads=2, num_bases=3, concat=False),
+        with_types(nodes(6), 4),
+        per_edge=True,
+        start=False,
+    ),
+    Case(
+        "rgat_blocks",
+        lambda nn: nn.RGATConv(6, 4, 4, heads=2, num_blocks=2),
+        with_types(nodes(6), 4),
+        per_edge=True,
+        start=False,
+    ),
+    Case(
+        "rgat_multiplicative",
+        lambda nn: nn.RGATConv(6, 4, 4, heads=2, dim=3, attention_mode=MULTIPLICATIVE),
+        with_types(nodes(6), 4),
+        per_edge=True,
+        start=False,
+    ),
+    Case(
+        "rgat_mean",
+        lambda nn: nn.RGATConv(
+            6, 4, 4, heads=2, dim=3, attention_mode=MULTIPLICATIVE, concat=False, edge_dim=3
+        ),
+        with_attr(with_types(nodes(6), 4), 3),
+        per_edge=True,
+        start=False,
+    ),
+    Case(
+        "rgat_edge",
+        lambda nn: nn.RGATConv(6, 4, 4, heads=2, edge_dim=3, bias=False),
+        with_attr(with_types(nodes(6), 4), 3),
+        per_edge=True,
+        start=False,
+    ),
+    Case("rgat_scaled", scaled_rgat, with_types(nodes(6), 4), per_edge=True, start=False),
+    Case(
+        "rgat_scaled_dim",
+        lambda nn: scaled_rgat(nn, dim=3, attention_mode=MULTIPLICATIVE),
+        with_types(nodes(6), 4),
+        per_edge=True,
+        start=False,
+    ),
+    *(
+        Case(
+            f"rgat_{mod}_{i}",
+            lambda nn, mod=mod, options=options: nn.RGATConv(6, 4, 4, heads=2, mod=mod, **options),
+            with_types(nodes(6), 4),
+            per_edge=True,
+            start=False,
+        )
+        for mod in ("additive", "f-additive", "f-scaled")
+        for i, options in enumerate([{}, {"dim": 3, "attention_mode": MULTIPLICATIVE}])
+    ),
+    Case(
+        "rgat_weights",
+        lambda nn: nn.RGATConv(6, 4, 4),
+        lambda g, e: (g.features(6), e, types(g, 4), None, None, True),
+        per_edge=True,
+        start=False,
+    ),
+    Case("heat", lambda nn: nn.HEATConv(6, 4, 3, 4, 2, 3, 5), typed, per_edge=True),
+    Case(
+        "heat_heads",
+        lambda nn: nn.HEATConv(-1, 4, 3, 4, 2, 3, 5, heads=2, root_weight=False),
+        typed,
+        per_edge=True,
+    ),
+    Case(
+        "heat_mean",
+        lambda nn: nn.HEATConv(6, 4, 3, 4, 2, 3, 5, heads=2, concat=False, bias=False),
+        typed,
+        per_edge=True,
+    ),
+    Case("supergat", lambda nn: nn.SuperGATConv(6, 4, heads=2), nodes(6)),
+    Case(
+        "supergat_sd",
+        lambda nn: nn.SuperGATConv(6, 4, heads=2, attention_type="SD", concat=False, add_self_loops=False),
+        nodes(6),
+    ),
+    Case(
+        "supergat_train",
+        lambda nn: nn.SuperGATConv(6, 4, heads=2, dropout=0.3),
+        lambda g, e: (g.features(6), e, g.edge_index.flip(0)),
+        train=True,
+    ),
+    Case(
+        "point_transformer",
+        lambda nn: nn.PointTransformerConv(6, 4),
+        lambda g, e: (g.features(6), g.features(3, seed=9), e),
+    ),
+    Case(
+        "point_transformer_nets",
+        lambda nn: nn.PointTransformerConv(6, 4, mlp(3, 4), mlp(4, 8, 4), add_self_loops=False),
+        lambda g, e: (g.features(6), g.features(3, seed=9), e),
+    ),
+    Case(
+        "point_transformer_pair",
+        lambda nn: nn.PointTransformerConv((6, 5), 4),
+        lambda g, e: (g.pair(6, 5), g.pair(3, 3, seed=9), e),
+        BIPARTITE,
+    ),
+    Case("hypergraph", lambda nn: nn.HypergraphConv(6, 4), hypergraph()),
+    Case(
+        "hypergraph_weight",
+        lambda nn: nn.HypergraphConv(6, 4, bias=False),
+        hypergraph(lambda g: uniform(4), lambda g: None, lambda g: 4),
+    ),
+    Case(
+        "hypergraph_node",
+        lambda nn: nn.HypergraphConv(6, 4, use_attention=True, heads=2),
+        hypergraph(lambda g: None, lambda g: normal(3, 6), lambda g: 3),
+    ),
+    Case(
+        "hypergraph_edge",
+        lambda nn: nn.HypergraphConv(6, 4, use_attention=True, heads=2, attention_mode="edge", concat=False),
+        hypergraph(lambda g: None, lambda g: normal(3, 6), lambda g: 3),
+    ),
+]
+
+MORE = [
+    Case("cg", lambda nn: nn.CGConv(6, 3), with_attr(nodes(6), 3), per_edge=True),
+    Case("cg_plain", lambda nn: nn.CGConv(6, aggr="mean", bias=False), nodes(6)),
+    Case(
+        "cg_norm",
+        lambda nn: nn.CGConv(6, 3, batch_norm=True),
+        with_attr(nodes(6), 3),
+        per_edge=True,
+        train=True,
+    ),
+    Case("cg_pair", lambda nn: nn.CGConv((6, 5), 3), with_attr(both(6, 5), 3), BIPARTITE, per_edge=True),
+    Case("gmm", lambda nn: nn.GMMConv(6, 4, 3, 5), with_attr(nodes(6), 3), per_edge=True),
+    Case(
+        "gmm_separate",
+        lambda nn: nn.GMMConv(6, 4, 3, 5, separate_gaussians=True, aggr="max", bias=False),
+        with_attr(nodes(6), 3),
+        per_edge=True,
+    ),
+    Case("gmm_lazy", lambda nn: nn.GMMConv(-1, 4, 3, 5), with_attr(nodes(6), 3), per_edge=True),
+    Case(
+        "gmm_pair", lambda nn: nn.GMMConv((6, 5), 4, 3, 5), with_attr(both(6, 5), 3), BIPARTITE, per_edge=True
+    ),
+    Case(
+        "pdn", lambda nn: nn.PDNConv(6, 4, 3, 5), with_attr(nodes(6), 3), [SIMPLE, SQUARE[2]], per_edge=True
+    ),
+    Case(
+        "pdn_plain",
+        lambda nn: nn.PDNConv(6, 4, 3, 5, normalize=False, bias=False),
+        with_attr(nodes(6), 3),
+        [SIMPLE, SQUARE[2]],
+        per_edge=True,
+    ),
+    Case(
+        "pdn_no_loops",
+        lambda nn: nn.PDNConv(6, 4, 3, 5, add_self_loops=False),
+        with_attr(nodes(6), 3),
+        [SIMPLE, SQUARE[2]],
+        per_edge=True,
+    ),
+    Case("eg", lambda nn: nn.EGConv(6, 8, num_heads=2), nodes(6)),
+    Case(
+        "eg_many",
+        lambda nn: nn.EGConv(
+            -1, 8, ["symnorm", "mean", "max", "min", "var", "std", "sum"], num_heads=4, num_bases=2
+        ),
+        nodes(6),
+    ),
+    Case(
+        "eg_plain", lambda nn: nn.EGConv(6, 8, ["mean", "max"], num_heads=2, bias=False), nodes(6), SQUARE[:1]
+    ),
+    Case(
+        "eg_no_loops",
+        lambda nn: nn.EGConv(6, 8, ["sum", "symnorm"], num_heads=2, add_self_loops=False),
+        nodes(6),
+    ),
+    Case("signed", lambda nn: nn.SignedConv(6, 4, first_aggr=True), signed(6)),
+    Case("signed_second", lambda nn: nn.SignedConv(6, 4, first_aggr=False), signed(12)),
+    Case(
+        "signed_pair",
+        lambda nn: nn.SignedConv(6, 4, first_aggr=True),
+        lambda g, e: (g.pair(6, 6), e, g.edge_index[:, ::2]),
+        BIPARTITE,
+    ),
+    Case(
+        "ppf",
+        lambda nn: nn.PPFConv(mlp(10, 4), mlp(4, 5), add_self_loops=False),
+        lambda g, e: (g.features(6), g.features(3, seed=9), g.features(3, seed=10), e),
+        SQUARE[2:],
+    ),
+    Case(
+        "ppf_pair",
+        lambda nn: nn.PPFConv(mlp(10, 4), add_self_loops=False),
+        lambda g, e: ((g.features(6), None), g.pair(3, 3, seed=9), g.pair(3, 3, seed=11), e),
+        BIPARTITE,
+    ),
+]
+
+CASES = [*ATTENTION, *PER_EDGE_NETWORK, *RELATIONS, *MORE_ATTENTION, *MORE]

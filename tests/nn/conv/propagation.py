@@ -169,6 +169,8 @@ OTHERS = [
     Case("edge_reversed", lambda nn: nn.EdgeConv(mlp(12, 4), aggr="mean", flow="target_to_source"), nodes(6)),
     Case("mf", lambda nn: nn.MFConv(6, 4, max_degree=3), nodes(6)),
     Case("mf_reversed", lambda nn: nn.MFConv(-1, 4, bias=False, flow="target_to_source"), nodes(6)),
+    Case("cluster", lambda nn: nn.ClusterGCNConv(6, 4, diag_lambda=0.7), nodes(6)),
+    Case("cluster_wide", lambda nn: nn.ClusterGCNConv(-1, 8, 0.5, bias=False, flow="target_to_source"), nodes(6)),
     Case("feast", lambda nn: nn.FeaStConv(6, 4, heads=3), nodes(6)),
     Case("feast_reversed", lambda nn: nn.FeaStConv(-1, 4, bias=False, flow="target_to_source"), nodes(6)),
     Case("agnn", lambda nn: nn.AGNNConv(), nodes(6)),
@@ -200,15 +202,6 @@ OTHERS = [
     Case(
         "general_attention",
         lambda nn: nn.GeneralConv(6, 6, 3, skip_linear=True, heads=2, attention=True),
-        with_attr(nodes(6), 3),
-        per_edge=True,
-    ),
-    Case(
-        "general_dot",
-        lambda nn: nn.GeneralConv(
-            6, 4, 3, "mean", directed_msg=False, heads=2, attention=True, attention_type="dot_product",
-            flow="target_to_source",
-        ),
         with_attr(nodes(6), 3),
         per_edge=True,
     ),

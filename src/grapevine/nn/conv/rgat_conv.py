@@ -10,16 +10,17 @@ from torch import Tensor
 from torch.nn import Parameter
 
 from grapevine.edges import Edges
+from grapevine.engine import must_be_plain
 from grapevine.errors import GraphValueError
 from grapevine.nn.conv._attention import with_weights
 from grapevine.nn.conv._relations import Relations, mapped, relations, relations_of
 from grapevine.nn.dense.linear import Linear
 from grapevine.nn.inits import constant, glorot, ones, zeros
 from grapevine.nn.message_passing import MessagePassing
+from grapevine.utils import degree
 
 _MECHANISMS = ("within-relation", "across-relation")
 _MODES = ("additive-self-attention", "multiplicative-self-attention")
-_MODS = ("additive", "scaled", "f-additive", "f-scaled")
 
 
 class RGATConv(MessagePassing):
@@ -107,7 +108,7 @@ class RGATConv(MessagePassing):
             raise GraphValueError(f"expected attention_mode among {_MODES}, got {attention_mode!r}")
         if attention_mode == _MODES[0] and dim > 1:
             raise GraphValueError(f"expected dim=1 with {_MODES[0]!r}, got {dim}; use {_MODES[1]!r}")
-        if dropout > 0.0 and mod in _MODS:
+        if dropout > 0.0 and mod is not None:
             raise GraphValueError(f"expected mod=None with dropout, got {mod!r}")
         if num_bases is not None and num_blocks is not None:
             raise GraphValueError("expected num_bases or num_blocks, got both; leave one of them out")
@@ -180,14 +181,16 @@ class RGATConv(MessagePassing):
         arriving = relations(edges, edge_type, self.num_relations)
         leaving = relations(edges.reverse(), edge_type, self.num_relations)
         g = self._mapped(x, leaving)  # one row for each pair (relation, node)
-        alpha = self._attention(self._mapped(x, arriving) @ self.q, g @ self.k, arriving, leaving, edge_attr)
+        alpha = self._scores(self._mapped(x, arriving) @ self.q, g @ self.k, _between(leaving, arriving), edge_attr)
+        across = self.attention_mechanism == "across-relation"
+        alpha = (edges if across else _between(leaving, arriving)).softmax(alpha)
 
         sent = leaving.sent.reverse()
         sent = sent if self.flow == "source_to_target" else sent.reverse()
         g = g.view(-1, self.heads, 1, self.out_channels)
-        out = self.propagate(sent, x=g, alpha=self._modified(alpha, edges), size=sent.size)
+        out = self.propagate(sent, x=g, alpha=self._modified(alpha, edges.dst_index, x.shape[0]), size=sent.size)
         if self.mod == "scaled":
-            psi = (edges.in_degrees(x.dtype).unsqueeze(1) @ self.l1 + self.b1).relu() @ self.l2 + self.b2
+            psi = (degree(edges.dst_index, x.shape[0], x.dtype).unsqueeze(1) @ self.l1 + self.b1).relu() @ self.l2 + self.b2
             out = out * psi.view(-1, 1, 1, self.out_channels)
         out = out.flatten(1) if self.concat else out.mean(1).flatten(1)
         out = out if self.bias is None else out + self.bias
@@ -201,34 +204,26 @@ class RGATConv(MessagePassing):
             matrices = (self.att @ self.basis.flatten(1)).view(self.num_relations, *self.basis.shape[1:])
         return mapped(x.index_select(0, pairs.merge.dst_index), pairs.sizes, matrices)
 
-    def _attention(
-        self, query: Tensor, key: Tensor, arriving: Relations, leaving: Relations, edge_attr: Tensor | None
-    ) -> Tensor:
-        """Attention of each edge, (E, H D)."""
-        between = _between(leaving, arriving)
+    def _scores(self, query: Tensor, key: Tensor, between: Edges, edge_attr: Tensor | None) -> Tensor:
+        """The score of each edge, (E, H D)."""
         query, key = between.dst(query), between.src(key)
-        additive = self.attention_mode == _MODES[0]
-        alpha = query + key if additive else query * key
+        additive = self.attention_mode == "additive-self-attention"
+        score = query + key if additive else query * key
         if edge_attr is not None:
             if self.lin_edge is None:
                 raise GraphValueError("expected no edge_attr without edge_dim; build the layer with edge_dim=...")
             edge_attr = edge_attr.view(-1, 1) if edge_attr.dim() == 1 else edge_attr
-            score = self.lin_edge(edge_attr) @ self.e
-            alpha = alpha + score if additive else alpha * score
-        if additive:
-            alpha = F.leaky_relu(alpha, self.negative_slope)
-        if self.attention_mechanism == "within-relation":
-            return between.softmax(alpha)
-        edges = leaving.sent.reverse()
-        return Edges.softmax(edges, alpha)
+            of_edge = self.lin_edge(edge_attr) @ self.e
+            score = score + of_edge if additive else score * of_edge
+        return F.leaky_relu(score, self.negative_slope) if additive else score
 
-    def _modified(self, alpha: Tensor, edges: Edges) -> Tensor:
+    def _modified(self, alpha: Tensor, index: Tensor, num_nodes: int) -> Tensor:
         """What the mapped features are multiplied by, (E, H, D, 1) or (E, H, D, F')."""
         alpha = F.dropout(alpha, p=self.dropout, training=self.training)
         if self.mod == "f-additive":
             alpha = torch.where(alpha > 0, alpha + 1, alpha)
         elif self.mod == "f-scaled":
-            alpha = alpha * edges.in_degrees(alpha.dtype)[edges.dst_index].unsqueeze(1)
+            alpha = alpha * degree(index, num_nodes, alpha.dtype)[index].unsqueeze(1)
         alpha = alpha.view(-1, self.heads, self.dim, 1)
         return alpha + self.w if self.mod == "additive" else alpha
 
@@ -241,5 +236,9 @@ class RGATConv(MessagePassing):
 
 def _between(leaving: Relations, arriving: Relations) -> Edges:
     """The edges from the pairs (relation, source) to the pairs (relation, destination)."""
-    size = (leaving.sent.num_dst, arriving.sent.num_dst)
-    return Edges.of(torch.stack([leaving.sent.dst_index, arriving.sent.dst_index]), size)
+
+    def build() -> Edges:
+        size = (leaving.sent.num_dst, arriving.sent.num_dst)
+        return Edges.of(torch.stack([leaving.sent.dst_index, arriving.sent.dst_index]), size)
+
+    return build() if must_be_plain() else leaving.sent.derived("between", build)

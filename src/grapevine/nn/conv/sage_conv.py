@@ -44,6 +44,7 @@ class SAGEConv(WeightedConv):
         GraphValueError: for `project` where `in_channels` is not known yet.
 
     Example:
+        >>> import torch
         >>> conv = SAGEConv(16, 32, aggr="max")
         >>> conv(torch.randn(4, 16), torch.tensor([[0, 1, 2], [1, 2, 3]])).shape
         torch.Size([4, 32])

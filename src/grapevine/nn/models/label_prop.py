@@ -34,10 +34,10 @@ class LabelPropagation(NormalizedConv):
         (N, C), without a gradient.
 
     Example:
-        >>> model = LabelPropagation(num_layers=3, alpha=0.9)
+        >>> model = LabelPropagation(num_layers=3, alpha=0.5)
         >>> y, edge_index = torch.tensor([0, 1, 0]), torch.tensor([[0, 1, 1, 2], [1, 0, 2, 1]])
         >>> model(y, edge_index, mask=torch.tensor([True, True, False])).argmax(dim=-1).tolist()
-        [1, 1, 1]
+        [0, 1, 1]
 
     Source: "Learning from Labeled and Unlabeled Data with Label Propagation" (CMU-CALD-02-107).
     """

@@ -1,0 +1,141 @@
+"""Attention over the neighbours of each type, and over the types."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.nn import Linear as TorchLinear
+from torch.nn import ModuleDict, Parameter, ParameterDict
+
+from grapevine.nn.dense.linear import Linear
+from grapevine.nn.inits import glorot, reset
+from grapevine.nn.message_passing import MessagePassing
+from grapevine.utils import softmax
+
+EdgeType = tuple[str, str, str]
+
+
+class HANConv(MessagePassing):
+    r"""Attention over the neighbours along each edge type, then attention over the edge types.
+
+    .. math::
+        \mathbf{z}^{(r)}_i = \mathrm{ReLU} \Big( \sum_{j \in \mathcal{N}_r(i)} \alpha^{(r)}_{ij} \mathbf{W} \mathbf{x}_j
+        \Big), \qquad
+        \mathbf{x}^{\prime}_i = \sum_r \beta_r \mathbf{z}^{(r)}_i, \qquad
+        \beta_r = \mathrm{softmax}_r \, \mathbf{q}^{\top} \frac{1}{N} \sum_i \tanh (\mathbf{K} \mathbf{z}^{(r)}_i + \mathbf{b})
+
+    Args:
+        in_channels: features of a node, or those of each node type; -1: those of the first input.
+        out_channels: features F' of the output, a multiple of `heads`.
+        metadata: node types, and edge types (source, relation, destination): `HeteroData.metadata()`.
+        heads: number of heads.
+        negative_slope: of the leaky ReLU in α.
+        dropout: probability with which an attention weight α is dropped in training.
+        kwargs: for `MessagePassing`.
+
+    Forward:
+        x_dict: node features by node type, (N, F) each.
+        edge_index_dict: by edge type, int64 (2, E), or any other adjacency.
+        return_semantic_attention_weights: return β too.
+
+    Returns:
+        (N, F') by node type, None for a type at which no edge type ends; with `return_semantic_attention_weights`
+        beside it β by node type, (R,) each, in the order of `edge_index_dict`.
+
+    Example:
+        >>> metadata = (["user", "item"], [("user", "rates", "item")])
+        >>> conv = HANConv(-1, 8, metadata, heads=2)
+        >>> edges = {("user", "rates", "item"): torch.tensor([[0, 1], [0, 0]])}
+        >>> conv({"user": torch.ones(2, 3), "item": torch.ones(1, 4)}, edges)["item"].shape
+        torch.Size([1, 8])
+
+    Source: "Heterogeneous Graph Attention Network" (arXiv:1903.07293).
+    """
+
+    def __init__(
+        self,
+        in_channels: int | dict[str, int],
+        out_channels: int,
+        metadata: tuple[Sequence[str], Sequence[EdgeType]],
+        heads: int = 1,
+        negative_slope: float = 0.2,
+        dropout: float = 0.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(aggr="add", node_dim=0, **kwargs)
+        if not isinstance(in_channels, dict):
+            in_channels = dict.fromkeys(metadata[0], in_channels)
+        self.heads = heads
+        self.in_channels = in_channels
+        self.out_channels = out_channels
+        self.negative_slope = negative_slope
+        self.metadata = metadata
+        self.dropout = dropout
+        self.k_lin = TorchLinear(out_channels, out_channels)
+        self.q = Parameter(torch.empty(1, out_channels))
+        self.proj = ModuleDict({key: Linear(channels, out_channels) for key, channels in in_channels.items()})
+
+        def scores() -> ParameterDict:
+            shape = (1, heads, out_channels // heads)
+            return ParameterDict({"__".join(key): Parameter(torch.empty(shape)) for key in metadata[1]})
+
+        self.lin_src, self.lin_dst = scores(), scores()
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draws new numbers."""
+        super().reset_parameters()
+        reset(self.proj)
+        glorot(self.lin_src)
+        glorot(self.lin_dst)
+        self.k_lin.reset_parameters()
+        glorot(self.q)
+
+    def forward(
+        self,
+        x_dict: Mapping[str, Tensor],
+        edge_index_dict: Mapping[EdgeType, Any],
+        return_semantic_attention_weights: bool = False,
+    ) -> Any:
+        nodes = {key: self.proj[key](x).unflatten(1, (self.heads, -1)) for key, x in x_dict.items()}
+        found: dict[str, list[Tensor]] = {key: [] for key in x_dict}
+        for edge_type, edge_index in edge_index_dict.items():
+            name, x = "__".join(edge_type), (nodes[edge_type[0]], nodes[edge_type[-1]])
+            alpha = ((x[0] * self.lin_src[name]).sum(-1), (x[1] * self.lin_dst[name]).sum(-1))
+            found[edge_type[-1]].append(self.propagate(edge_index, x=x, alpha=alpha).flatten(1).relu())
+        merged = {key: self._merged(outs) for key, outs in found.items()}
+        out = {key: x for key, (x, _) in merged.items()}
+        if return_semantic_attention_weights:
+            return out, {key: beta for key, (_, beta) in merged.items()}
+        return out
+
+    def _merged(self, outs: list[Tensor]) -> tuple[Tensor | None, Tensor | None]:
+        """What the edge types brought, (N, F') each, as one; and how much each counts."""
+        if not outs:
+            return None, None
+        z = torch.stack(outs)
+        if z.numel() == 0:
+            return z[0], None
+        beta = (self.q * self.k_lin(z).tanh().mean(1)).sum(-1).softmax(0)
+        return (beta.view(-1, 1, 1) * z).sum(0), beta
+
+    def message(
+        self,
+        x_j: Tensor,
+        alpha_i: Tensor,
+        alpha_j: Tensor,
+        index: Tensor,
+        ptr: Tensor | None,
+        size_i: int | None,
+    ) -> Tensor:
+        alpha = F.leaky_relu(alpha_j + alpha_i, self.negative_slope)
+        alpha = softmax(alpha, index, ptr, size_i)
+        alpha = F.dropout(alpha, p=self.dropout, training=self.training)
+        return alpha.unsqueeze(-1) * x_j
+
+    def __repr__(self) -> str:
+        return f"{self.__class__.__name__}({self.out_channels}, heads={self.heads})"
