@@ -14,6 +14,7 @@ from torch.nn import Dropout, Linear, ModuleDict, ModuleList, ReLU, Sequential
 import grapevine.nn as gnn
 from grapevine.errors import GraphValueError
 from grapevine.nn.to_hetero import HeteroBasisConv, to_hetero, to_hetero_with_bases
+from grapevine.utils import to_torch_coo_tensor
 from tests.nn.peer import assert_close, assert_same_as_peer, integers, normal
 
 pyg = pytest.importorskip("torch_geometric.nn")
@@ -53,7 +54,7 @@ class Plain(torch.nn.Module):
 
     def forward(self, x: Tensor, edge_index: Tensor) -> Any:
         x = self.conv1(torch.nn.functional.relu(self.lin(x)), edge_index).relu()
-        y = self.conv2((x, x) if False else x, edge_index)
+        y = self.conv2(x, edge_index)
         return [x, {"sum": x + y, "cat": torch.cat([x, y], dim=-1)}], y.sin()
 
 
@@ -78,16 +79,18 @@ class Nested(torch.nn.Module):
     def __init__(self, nn: Any) -> None:
         super().__init__()
         self.convs = ModuleList([nn.SAGEConv(8, 8) for _ in range(2)])
-        self.nets = ModuleDict({"in": Sequential(Linear(8, 8), ReLU(), Dropout(0.5)), "out": Linear(16, 4)})
+        self.nets = ModuleDict(
+            {"first": Sequential(Linear(8, 8), ReLU(), Dropout(0.5)), "last": Linear(16, 4)}
+        )
         self.norm = nn.BatchNorm(8)
 
     def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
-        x = self.nets["in"](x)
+        x = self.nets["first"](x)
         xs = []
         for conv in self.convs:
             x = self.norm(conv(x, edge_index)) + x
             xs.append(x)
-        return self.nets["out"](torch.cat(xs, dim=-1))
+        return self.nets["last"](torch.cat(xs, dim=-1))
 
 
 class Pooled(torch.nn.Module):
@@ -120,7 +123,10 @@ CASES = {
     "plain": (Plain, lambda: (x_dict(), edge_index_dict())),
     "lazy": (Lazy, lambda: (x_dict(author=5), edge_index_dict(), edge_attr_dict())),
     "nested": (Nested, lambda: (x_dict(), edge_index_dict())),
-    "pooled": (Pooled, lambda: (x_dict(), edge_index_dict(), {k: torch.arange(n) % 2 for k, n in NODES.items()})),
+    "pooled": (
+        Pooled,
+        lambda: (x_dict(), edge_index_dict(), {k: torch.arange(n) % 2 for k, n in NODES.items()}),
+    ),
     "residual": (Residual, lambda: (x_dict(), edge_index_dict())),
 }
 
@@ -185,9 +191,7 @@ def test_a_pair_of_features() -> None:
 
     model = to_hetero(Model(), METADATA)
     x, edge_index = x_dict(), edge_index_dict()
-    conv = model.conv[  # type: ignore[index]
-        "paper__written_by__author"
-    ]
+    conv = model.get_submodule("conv.paper__written_by__author")
     expected = conv((x["paper"], x["author"].relu()), edge_index[EDGES[1]])
     assert_close(model(x, edge_index)["author"], expected)
 
@@ -246,8 +250,8 @@ class Bases(torch.nn.Module):
     def __init__(self, nn: Any) -> None:
         super().__init__()
         self.conv1 = nn.SAGEConv(8, 6)
-        self.conv2 = nn.GATConv(6, 4, heads=2, add_self_loops=False, edge_dim=3)
-        self.lin = Linear(8, 4)
+        self.conv2 = nn.CGConv(6, dim=3)
+        self.lin = Linear(6, 4)
 
     def forward(self, x: Tensor, edge_index: Tensor, edge_attr: Tensor) -> Any:
         x = self.conv1(x, edge_index).relu()
@@ -280,7 +284,7 @@ def test_with_bases_joins_sparse_adjacencies() -> None:
     model = to_hetero_with_bases(Model(), METADATA, num_bases=2)
     pairs = {key: index.unique(dim=1) for key, index in edge_index_dict().items()}
     sparse = {
-        key: torch.sparse_coo_tensor(index.flip(0), torch.ones(index.shape[1]), (NODES[key[-1]], NODES[key[0]]))
+        key: to_torch_coo_tensor(index.flip(0), size=(NODES[key[-1]], NODES[key[0]]))
         for key, index in pairs.items()
     }
     expected, actual = model(x_dict(), pairs), model(x_dict(), sparse)

@@ -506,9 +506,9 @@ def _record(op: table.OpRecord, func: Callable[..., Any], args: tuple[Any, ...],
     if shape is None:
         return NotImplemented
     tail, dtype = shape
-    node: Node = Apply(op.name, call.func, nodes, call.params, tail)
+    node: Node = Apply(op.name, call.func, nodes, call.params, tail, dtype)
     if wanted and not torch.is_grad_enabled():
-        node = Apply("detach", torch.detach, (node,), {}, tail)
+        node = Apply("detach", torch.detach, (node,), {}, tail, dtype)
         wanted = False
     if op.name == "detach" or not (dtype.is_floating_point or dtype.is_complex):
         wanted = False

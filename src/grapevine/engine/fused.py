@@ -235,8 +235,8 @@ def _operand_gradients(
     for number, (leaf, need) in enumerate(zip(formula.slots, needed, strict=True)):
         if not need:
             grads.append(None)
-        elif number not in per_edge:
-            grads.append(torch.zeros_like(tensors[number]))
+        elif number not in per_edge or expr.is_const(per_edge[number].root, 0.0):
+            grads.append(torch.zeros_like(tensors[number]))  # flat, but used: torch gives zeros too
         else:
             grads.append(_leaf_gradient(topology, per_edge[number], leaf, tensors).view(tensors[number].shape))
     return grads

@@ -85,7 +85,7 @@ _SELU = (1.6732632423543772, 1.0507009873554805)
 
 #: Lowering by the name of the op's record; arguments are expressions, options come by keyword.
 LOWERINGS: dict[str, Lower] = {
-    "mul": mul,
+    "mul": lambda a, b: make("mul", a, b),  # a zero keeps infinities and nans visible
     "add": _scaled(add),
     "sub": _scaled(sub),
     "rsub": _scaled(lambda a, b: sub(b, a)),

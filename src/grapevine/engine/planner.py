@@ -190,20 +190,23 @@ class _Planner:
         return x if x.shape[0] == nodes else x.expand(nodes, *x.shape[1:])
 
     def values(self, node: Node) -> Tensor:
-        """One row per edge, stored."""
+        """One row per edge, stored; where it pays, computed by a program that stores nothing else."""
+        if isinstance(node, Apply) and node.side not in (Side.EDGE, Side.NONE):
+            widest = tail_of(node.args[0]) if node.name == "sum" else node.tail
+            if not is_small(self.topology.num_edges, math.prod(widest)):
+                out = self.program(node, "map")
+                return self.op_by_op(node) if out is None else out
+        return self.op_by_op(node)
+
+    def op_by_op(self, node: Node) -> Tensor:
+        """One row per edge by the node's own op, on the stored values of its operands."""
         if isinstance(node, Leaf):
             return evaluate.connected(node, self.topology)
         assert isinstance(node, Apply)
-        widest = tail_of(node.args[0]) if node.name == "sum" else node.tail
-        small = is_small(self.topology.num_edges, math.prod(widest))
-        if node.side not in (Side.EDGE, Side.NONE) and not small:
-            out = self.program(node, "map")
-            if out is not None:
-                return out
         if node.side in (Side.SRC, Side.DST) and self.lifts(node):
             return evaluate.connected(Leaf(node.side, self.lift(node)), self.topology)
         out = evaluate.call(node, self.values)
-        if node.side not in (Side.EDGE, Side.NONE) and not small:
+        if node.side not in (Side.EDGE, Side.NONE):
             note("stored", "edges", out.shape, "torch", out, stored=True, why=f"{node.name} is not element-wise")
         return out
 
@@ -221,7 +224,7 @@ class _Planner:
             groups, tail = math.prod(wide[:-1]), wide
             if groups == 0 or wide[-1] == 0:
                 return None
-        if not isinstance(inner, Apply) or not element_wise(inner.name):
+        if not isinstance(inner, Apply) or not element_wise(inner.name) or inner.dtype is not self.dtype:
             return None
         build = _Build(self, [], [], {})
         root = build.expression(inner)
@@ -278,8 +281,10 @@ class _Build:
             return self.leaf(Side.NONE, evaluate.on_nodes(node, planner.lifted))
         if node.side in (Side.SRC, Side.DST) and planner.lifts(node):
             return self.leaf(node.side, planner.lift(node))
+        # Integer and boolean arithmetic keeps its own dtype; comparisons become ones and zeros.
+        lowers = element_wise(node.name) and (node.dtype is planner.dtype or node.name == "compare")
         args: list[Expr] = []
-        for arg in node.args if element_wise(node.name) else ():
+        for arg in node.args if lowers else ():
             part: Expr | None
             if isinstance(arg, Node):
                 part = self.expression(arg)
@@ -294,7 +299,7 @@ class _Build:
             lowered = lower(node.name, node.func, tuple(args), node.params)
             if lowered is not None:
                 return lowered
-        return self.leaf(Side.EDGE, planner.values(node))
+        return self.leaf(Side.EDGE, planner.op_by_op(node) if lowers else planner.values(node))
 
     def leaf(self, side: Side, tensor: Tensor) -> Expr | None:
         if tensor.dtype is not self.planner.dtype:

@@ -30,7 +30,7 @@ def rewrite(node: Node, memo: dict[Node, Node]) -> Node:
             for a in node.args
         )
         same = all(a is b or isinstance(a, Many) for a, b in zip(args, node.args, strict=True))
-        fresh = node if same else Apply(node.name, node.func, args, node.params, node.tail)
+        fresh = node if same else Apply(node.name, node.func, args, node.params, node.tail, node.dtype)
         found = memo[node] = split_linear(fresh)
     return found
 
@@ -49,13 +49,13 @@ def split_linear(node: Apply) -> Node:
         # The bias goes with the first part, so that it is counted once per edge.
         first = total is None
         scaled = block if sign > 0 or not first else -block
-        piece = Apply("linear", F.linear, (part, Leaf(Side.NONE, scaled), bias if first else None), {}, node.tail)
+        piece = Apply("linear", F.linear, (part, Leaf(Side.NONE, scaled), bias if first else None), {}, node.tail, node.dtype)
         if total is None:
             total = piece
         elif sign > 0:
-            total = Apply("add", torch.add, (total, piece), {}, node.tail)
+            total = Apply("add", torch.add, (total, piece), {}, node.tail, node.dtype)
         else:
-            total = Apply("sub", torch.sub, (total, piece), {}, node.tail)
+            total = Apply("sub", torch.sub, (total, piece), {}, node.tail, node.dtype)
     assert total is not None
     return total
 

@@ -95,9 +95,9 @@ def version(tensor: Tensor) -> int:
 
 
 class Apply(Node):
-    """An op of the table applied to nodes and constants; `tail` is the shape of one row of its result."""
+    """An op of the table applied to nodes and constants; `tail` and `dtype` are those of a row of its result."""
 
-    __slots__ = ("args", "func", "name", "params", "tail")
+    __slots__ = ("args", "dtype", "func", "name", "params", "tail")
 
     def __init__(
         self,
@@ -106,6 +106,7 @@ class Apply(Node):
         args: tuple[Any, ...],
         params: dict[str, Any],
         tail: tuple[int, ...] = (),
+        dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
         self.name = name
@@ -113,6 +114,7 @@ class Apply(Node):
         self.args = args
         self.params = params
         self.tail = tail
+        self.dtype = dtype
         side = Side.NONE
         depth = 0
         for node in children(args):

@@ -69,11 +69,19 @@ class ModuleDict(torch.nn.ModuleDict):
 class ParameterDict(torch.nn.ParameterDict):
     """A `torch.nn.ParameterDict` whose keys may be tuples, hold dots, or be the names of its own methods.
 
+    Args:
+        parameters: parameters by key; they are entered in alphabetical order.
+
     Example:
         >>> parameters = ParameterDict({("paper", "cites", "paper"): torch.ones(2)})
         >>> list(parameters), list(parameters.state_dict())
         ([('paper', 'cites', 'paper')], ['<paper___cites___paper>'])
     """
+
+    def __init__(self, parameters: Mapping[Any, Any] | None = None) -> None:
+        super().__init__()
+        for key in sorted(parameters or {}, key=ModuleDict.to_internal_key):
+            self[key] = (parameters or {})[key]
 
     def _key_to_attr(self, key: Any) -> str:
         return ModuleDict.to_internal_key(key)

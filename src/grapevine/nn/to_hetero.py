@@ -228,8 +228,6 @@ class _Rewrite:
 
     def build(self, debug: bool) -> GraphModule:
         """The new model."""
-        if debug:
-            self.old.print_tabular()
         for node in self.old.nodes:
             self.rewrite(node)
         first = [str(n.target).partition(".")[0] for n in self.old.nodes if n.op == "call_module"]
@@ -275,7 +273,11 @@ def _over(value: Any, on_node: Callable[[Node], Any]) -> Any:
     if isinstance(value, dict):
         return {key: _over(v, on_node) for key, v in value.items()}
     if isinstance(value, (list, tuple)):
-        return type(value)(_over(v, on_node) for v in value) if type(value) in (list, tuple) else [_over(v, on_node) for v in value]
+        return (
+            type(value)(_over(v, on_node) for v in value)
+            if type(value) in (list, tuple)
+            else [_over(v, on_node) for v in value]
+        )
     return value
 
 
@@ -285,7 +287,8 @@ def _reset(module: Module, target: str) -> None:
         module.reset_parameters()
     elif any(is_lazy(p) or p.numel() for p in module.parameters()):
         warnings.warn(
-            f"the copies of {target!r} begin with the same numbers; give it a method reset_parameters()", stacklevel=2
+            f"the copies of {target!r} begin with the same numbers; give it a method reset_parameters()",
+            stacklevel=2,
         )
 
 
@@ -306,7 +309,9 @@ def combine(values: Sequence[Tensor], aggr: str) -> Tensor:
 class _PerType(_Rewrite):
     """Every step on nodes or edges becomes one step per type; `env` holds dictionaries for those."""
 
-    def __init__(self, module: Module, metadata: Metadata, aggr: str, input_map: dict[str, str] | None) -> None:
+    def __init__(
+        self, module: Module, metadata: Metadata, aggr: str, input_map: dict[str, str] | None
+    ) -> None:
         super().__init__(module, input_map)
         self.aggr = aggr
         self.types: dict[str, Sequence[Type]] = {"node": metadata[0], "edge": metadata[1]}
@@ -342,7 +347,9 @@ class _PerType(_Rewrite):
         for key in types:
             if all(self._there(n, key) for n in node.all_input_nodes):
                 args, kwargs = self._arguments(node, key)
-                outs[key] = self._emit(node.op, self._target(node, key), args, kwargs, f"{node.name}__{_name(key)}")
+                outs[key] = self._emit(
+                    node.op, self._target(node, key), args, kwargs, f"{node.name}__{_name(key)}"
+                )
         return outs
 
     def _send(self, node: Node) -> dict[Type, Node]:
@@ -350,14 +357,18 @@ class _PerType(_Rewrite):
         check_add_self_loops(self._submodule(node), self.types["edge"])  # type: ignore[arg-type]
         outs: dict[Type, list[Node]] = {}
         for key in self.types["edge"]:
-            args, kwargs = self._arguments(node, key)
+            args, kwargs = self._arguments(node, key, pairs=True)
             name = f"{node.name}__{_name(key)}"
             out = self._emit("call_module", self._target(node, key), args, kwargs, name)
             outs.setdefault(key[-1], []).append(out)
         return {key: self._combined(parts, f"{node.name}__{_name(key)}") for key, parts in outs.items()}
 
     def _combined(self, parts: list[Node], name: str) -> Node:
-        return parts[0] if len(parts) == 1 else self._emit("call_function", combine, (parts, self.aggr), name=name)
+        return (
+            parts[0]
+            if len(parts) == 1
+            else self._emit("call_function", combine, (parts, self.aggr), name=name)
+        )
 
     def _target(self, node: Node, key: Type) -> Any:
         if node.op != "call_module":
@@ -369,8 +380,10 @@ class _PerType(_Rewrite):
         value = self.env[node]
         return not isinstance(value, dict) or key in value or (isinstance(key, tuple) and key[0] in value)
 
-    def _arguments(self, node: Node, key: Type | None) -> tuple[Any, Any]:
-        def on_type(n: Node) -> Any:
+    def _arguments(self, node: Node, key: Type | None, pairs: bool = False) -> tuple[Any, Any]:
+        """The arguments of a step for one type; with `pairs`, a pair of features belongs to source and destination."""
+
+        def of_type(n: Node, key: Type | None) -> Any:
             value = self.env[n]
             if not isinstance(value, dict):
                 return value
@@ -383,7 +396,14 @@ class _PerType(_Rewrite):
                 "node type must be the destination of some edge type, so that its features are updated"
             )
 
-        return _over(node.args, on_type), _over(node.kwargs, on_type)
+        def argument(value: Any) -> Any:
+            if pairs and isinstance(value, (tuple, list)) and len(value) == 2:
+                ends = [end if isinstance(end, Node) and self.level[end] == "node" else None for end in value]
+                if isinstance(key, tuple) and None not in ends:
+                    return of_type(ends[0], key[0]), of_type(ends[1], key[-1])
+            return _over(value, lambda n: of_type(n, key))
+
+        return tuple(argument(a) for a in node.args), {name: argument(a) for name, a in node.kwargs.items()}
 
     def _result(self, node: Node) -> Any:
         return self.env[node]
@@ -404,7 +424,9 @@ class _PerType(_Rewrite):
 
 
 def _is_index(value: Tensor) -> bool:
-    return is_torch_sparse_tensor(value) or (value.dim() == 2 and value.size(0) == 2 and value.dtype == torch.int64)
+    return is_torch_sparse_tensor(value) or (
+        value.dim() == 2 and value.size(0) == 2 and value.dtype == torch.int64
+    )
 
 
 def _rows(value: Tensor) -> int:
@@ -432,13 +454,18 @@ def join(values: Mapping[Type, Tensor], types: Sequence[Type]) -> Tensor:
 
 
 def join_edges(
-    values: Mapping[Type, Tensor], types: Sequence[EdgeType], node_types: Sequence[str], sizes: Sequence[int] | None
+    values: Mapping[Type, Tensor],
+    types: Sequence[EdgeType],
+    node_types: Sequence[str],
+    sizes: Sequence[int] | None,
 ) -> Tensor:
     """Edges, or edge features, of all types; the nodes numbered through."""
     if not _is_index(values[types[0]]):
         return join(values, types)
     if sizes is None:
-        raise GraphValueError("expected an argument with node features beside the edges, got none; see input_map")
+        raise GraphValueError(
+            "expected an argument with node features beside the edges, got none; see input_map"
+        )
     start = {key: sum(sizes[:i]) for i, key in enumerate(node_types)}
     pairs = []
     for key in types:
@@ -481,7 +508,9 @@ class _Joined(_Rewrite):
                 types = self.types[level]
                 self.sizes[level] = self._emit("call_function", count, (value, types), name=f"{level}_sizes")
                 if level == "edge":
-                    self.edge_type = self._emit("call_function", type_numbers, (value, types), name="edge_type")
+                    self.edge_type = self._emit(
+                        "call_function", type_numbers, (value, types), name="edge_type"
+                    )
         for n, value in given.items():
             level = self.level[n]
             if level == "graph":
@@ -494,7 +523,9 @@ class _Joined(_Rewrite):
             args: tuple[Any, ...] = (value, self.types[level])
             if level == "edge":
                 args = (*args, self.types["node"], self.sizes.get("node"))
-            self.env[n] = self._emit("call_function", join_edges if level == "edge" else join, args, name=f"{n.name}__joined")
+            self.env[n] = self._emit(
+                "call_function", join_edges if level == "edge" else join, args, name=f"{n.name}__joined"
+            )
 
     def rewrite(self, node: Node) -> None:
         if node.op == "placeholder":

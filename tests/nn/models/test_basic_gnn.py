@@ -8,16 +8,18 @@ from typing import Any
 
 import pytest
 import torch
-from tests.nn.peer import SQUARE, assert_close, assert_same_as_peer, assert_same_start, normal, uniform
+from tests.nn.conv.propagation import ONE_LOOP
+from tests.nn.peer import SQUARE, Graph, assert_close, assert_same_as_peer, assert_same_start, normal, uniform
 from torch import Tensor
 
 import grapevine as gv
 from grapevine.nn import models
 from grapevine.nn.models.basic_gnn import BasicGNN
+from grapevine.utils import to_torch_csr_tensor
 
 pyg = pytest.importorskip("torch_geometric.nn")
 
-GRAPH = SQUARE[0]
+GRAPH = ONE_LOOP[0]
 PNA = {
     "aggregators": ["mean", "max", "std"],
     "scalers": ["identity", "linear"],
@@ -115,23 +117,10 @@ def test_trimming(name: str) -> None:
     pair = [make(nn, name, num_layers=2, out_channels=4) for nn in (models, pyg)]
     out = assert_same_as_peer(*pair, normal(7, 6), HOPS, kwargs=kwargs)
     assert out.size(0) == 5
-    full = (
-        pair[0]
-        .double()
-        .eval()(
-            normal(7, 6).double(),
-            HOPS,
-            **{key: value.double() for key, value in kwargs.items() if isinstance(value, Tensor)},
-        )
-    )
-    assert_close(
-        pair[0](
-            normal(7, 6).double(),
-            HOPS,
-            **{key: value.double() if isinstance(value, Tensor) else value for key, value in kwargs.items()},
-        )[:2],
-        full[:2],
-    )
+    if name != "GCN":  # whose weights depend on the edges that are left
+        call = {key: value for key, value in kwargs.items() if isinstance(value, Tensor)}
+        model = pair[0].eval()
+        assert_close(model(normal(7, 6), HOPS, **kwargs)[:2], model(normal(7, 6), HOPS, **call)[:2])
 
 
 class OneHop:
@@ -157,8 +146,9 @@ class OneHop:
             local = torch.searchsorted(n_id.sort()[0], pairs)
             local = n_id.argsort()[local]
             size = (n_id.numel(), n_id.numel())
-            adjacency = torch.sparse_coo_tensor(local.flip(0), torch.ones(local.size(1)), size)
-            form = {"edge_index": local} if self.form == "edge_index" else {"adj_t": adjacency}
+            form = {"edge_index": local}
+            if self.form == "adj_t":
+                form = {"adj_t": to_torch_csr_tensor(local.flip(0), size=size)}
             yield self.Batch(n_id=n_id, batch_size=seeds.numel(), **form)
 
 
@@ -166,7 +156,7 @@ class OneHop:
 @pytest.mark.parametrize("options", [{}, {"cache": True, "progress_bar": True}], ids=["plain", "cached"])
 @pytest.mark.parametrize("jk", [None, "last"])
 def test_inference_layer_by_layer(form: str, options: dict[str, Any], jk: str | None) -> None:
-    graph = SQUARE[1]
+    graph = Graph("unique", SQUARE[1].edge_index.unique(dim=1), 9, 9)  # a matrix holds no edge twice
     model = models.GraphSAGE(6, 8, num_layers=3, out_channels=4, norm="batch_norm", jk=jk, aggr="max").eval()
     x = graph.features(6)
     found = model.inference(OneHop(x, graph.edge_index, form), **options)

@@ -49,14 +49,15 @@ def test_label_propagation(graph: Graph, weighted: bool) -> None:
     mask = integers(2, graph.num_src) == 0
     mask[0] = True
     pair = [nn.LabelPropagation(3, 0.7) for nn in (models, pyg)]
-    for y in (
-        torch.cat([integers(4, graph.num_src - 1), torch.tensor([3])]),
-        graph.features(4).softmax(dim=-1),
-    ):
-        for known in (None, mask, mask.nonzero().view(-1)):
-            assert_same_as_peer(*pair, y, graph.edge_index, known, weight, grad=False)
+    classes = torch.cat([integers(4, graph.num_src - 1), torch.tensor([3])])
+    scores = graph.features(4).softmax(dim=-1)
+    for known in (None, mask, mask.nonzero().view(-1)):
+        assert_same_as_peer(*pair, scores, graph.edge_index, known, weight, grad=False)
+        assert_same_as_peer(
+            *pair, classes, graph.edge_index, known, weight, grad=False, dtypes=[torch.float32]
+        )
     step = {"post_step": lambda x: x.softmax(dim=-1)}
-    assert_same_as_peer(*pair, y, graph.edge_index, mask, weight, kwargs=step, grad=False)
+    assert_same_as_peer(*pair, scores, graph.edge_index, mask, weight, kwargs=step, grad=False)
     assert repr(pair[0]) == repr(pair[1])
 
 
@@ -75,13 +76,12 @@ def test_correct_and_smooth(autoscale: bool, indices: bool) -> None:
 
 @pytest.mark.parametrize("block", ["res+", "res", "dense", "plain"])
 def test_deep_layers(block: str) -> None:
-    pair = [nn.DeepGCNLayer(nn.GraphConv(6, 6), LayerNorm(6), ReLU(), block, 0.3) for nn in (models, pyg)]
-    pair[0].conv = conv.GraphConv(6, 6)
+    pair = [nn.DeepGCNLayer(nn.GraphConv(6, 6), LayerNorm(6), ReLU(), block, 0.3) for nn in (gv.nn, pyg)]
     for train in (False, True):
         assert_same_as_peer(*pair, GRAPH.features(6), GRAPH.edge_index, train=train)
     assert repr(pair[0]) == repr(pair[1])
     pair[0].reset_parameters()
-    bare = [nn.DeepGCNLayer(layer.GraphConv(6, 6), block=block) for nn, layer in ((models, conv), (pyg, pyg))]
+    bare = [nn.DeepGCNLayer(nn.GraphConv(6, 6), block=block) for nn in (gv.nn, pyg)]
     assert_same_as_peer(*bare, GRAPH.features(6), GRAPH.edge_index)
 
 
@@ -291,8 +291,8 @@ WRONG = [
     (lambda: models.MaskLabel(3, 4, "cat"), "expected method 'add' or 'concat', got 'cat'"),
     (lambda: models.PMLP(6, 5, 4, 2).eval()(normal(8, 6)), "expected edge_index in evaluation mode, got none"),
     (
-        lambda: models.CorrectAndSmooth(1, 0.5, 1, 0.5)(normal(8, 4), integers(4, 3), GRAPH.edge_index[0] > 3, GRAPH.edge_index),
-        "expected y_true for the .* nodes of the mask, got 3",
+        lambda: models.CorrectAndSmooth(1, 0.5, 1, 0.5).smooth(normal(8, 4), integers(4, 3), torch.arange(4), None),
+        "expected y_true for the 4 nodes of the mask, got 3",
     ),
 ]  # fmt: skip
 

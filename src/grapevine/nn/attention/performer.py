@@ -141,6 +141,4 @@ class PerformerAttention(torch.nn.Module):
         self.redraw_projection_matrix()
 
     def __repr__(self) -> str:
-        return (
-            f"{self.__class__.__name__}(heads={self.heads}, head_channels={self.head_channels} kernel={self.kernel})"
-        )
+        return f"{self.__class__.__name__}(heads={self.heads}, head_channels={self.head_channels} kernel={self.kernel})"

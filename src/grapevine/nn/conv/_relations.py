@@ -48,13 +48,13 @@ def relations(edges: Edges, edge_type: Tensor, num_relations: int) -> Relations:
 def _find(edges: Edges, edge_type: Tensor, num_relations: int) -> Relations:
     num_dst = edges.num_dst
     edge_type = edge_type.detach().long()
-    pair = edge_type * num_dst + edges.dst_index
     if must_be_plain():  # which pairs there are depends on values, so take all
+        pair = edge_type * num_dst + edges.dst_index
         pairs = torch.arange(num_relations * num_dst, device=edges.device)
         sizes = [num_dst] * num_relations
     else:
         _check(edge_type, edges.num_edges, num_relations)
-        pairs, pair = pair.unique(return_inverse=True)
+        pairs, pair = (edge_type * num_dst + edges.dst_index).unique(return_inverse=True)
         sizes = (pairs // max(num_dst, 1)).bincount(minlength=num_relations).tolist()
     place = torch.arange(pairs.shape[0], device=edges.device)
     sent = Edges.of(torch.stack([edges.src_index, pair]), (edges.num_src, pairs.shape[0]))
@@ -64,7 +64,9 @@ def _find(edges: Edges, edge_type: Tensor, num_relations: int) -> Relations:
 
 def _check(edge_type: Tensor, num_edges: int, num_relations: int) -> None:
     if edge_type.shape != (num_edges,):
-        raise GraphValueError(f"expected a relation for each of {num_edges} edges, got shape {list(edge_type.shape)}")
+        raise GraphValueError(
+            f"expected a relation for each of {num_edges} edges, got shape {list(edge_type.shape)}"
+        )
     if num_edges and not 0 <= int(edge_type.min()) <= int(edge_type.max()) < num_relations:
         edge = int(((edge_type < 0) | (edge_type >= num_relations)).nonzero()[0])
         raise GraphIndexError(
@@ -77,7 +79,9 @@ def relations_of(edge_index: Any, edge_type: Tensor | None) -> Tensor:
     if edge_type is None and is_torch_sparse_tensor(edge_index):
         return to_edge_index(edge_index)[1].long()
     if edge_type is None:
-        raise GraphTypeError("expected edge_type, the relation of each edge, got None; pass an int64 tensor (E,)")
+        raise GraphTypeError(
+            "expected edge_type, the relation of each edge, got None; pass an int64 tensor (E,)"
+        )
     return edge_type
 
 

@@ -60,6 +60,8 @@ class EGConv(NormalizedConv):
     Source: "Adaptive Filters and Aggregator Fusion for Efficient Graph Convolutions" (arXiv:2104.01481).
     """
 
+    bias: Tensor | None
+
     def __init__(
         self,
         in_channels: int,
@@ -74,7 +76,9 @@ class EGConv(NormalizedConv):
     ) -> None:
         super().__init__(node_dim=0, **kwargs)
         if out_channels % num_heads:
-            raise GraphValueError(f"expected out_channels to be a multiple of num_heads={num_heads}, got {out_channels}")
+            raise GraphValueError(
+                f"expected out_channels to be a multiple of num_heads={num_heads}, got {out_channels}"
+            )
         self.in_channels = in_channels
         self.out_channels = out_channels
         self.num_heads = num_heads
@@ -105,7 +109,9 @@ class EGConv(NormalizedConv):
         elif self.add_self_loops:
             edge_index, _ = with_self_loops(self, edge_index, (x.shape[0], x.shape[0]))
         found = self.propagate(edge_index, x=self.bases_lin(x), symnorm_weight=weight)
-        found = found.view(x.shape[0], len(self.aggregators) * self.num_bases, self.out_channels // self.num_heads)
+        found = found.view(
+            x.shape[0], len(self.aggregators) * self.num_bases, self.out_channels // self.num_heads
+        )
         out = (self.comb_lin(x).view(x.shape[0], self.num_heads, found.shape[1]) @ found).flatten(1)
         return out if self.bias is None else out + self.bias
 

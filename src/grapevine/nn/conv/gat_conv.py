@@ -62,6 +62,8 @@ class GATConv(MessagePassing):
     Source: "Graph Attention Networks" (arXiv:1710.10903).
     """
 
+    bias: Tensor | None
+
     def __init__(
         self,
         in_channels: int | tuple[int, int],
@@ -106,7 +108,11 @@ class GATConv(MessagePassing):
         else:
             self.register_parameter("att_edge", None)
         width = heads * out_channels if concat else out_channels
-        self.res = linear(in_channels if isinstance(in_channels, int) else in_channels[1], width) if residual else None
+        self.res = (
+            linear(in_channels if isinstance(in_channels, int) else in_channels[1], width)
+            if residual
+            else None
+        )
         self.register_parameter("bias", Parameter(torch.empty(width)) if bias else None)
         self.reset_parameters()
 

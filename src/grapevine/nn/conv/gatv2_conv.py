@@ -60,6 +60,8 @@ class GATv2Conv(MessagePassing):
     Source: "How Attentive are Graph Attention Networks?" (arXiv:2105.14491).
     """
 
+    bias: Tensor | None
+
     def __init__(
         self,
         in_channels: int | tuple[int, int],
@@ -92,9 +94,13 @@ class GATv2Conv(MessagePassing):
         left, right = (in_channels, in_channels) if isinstance(in_channels, int) else in_channels
         inner, width = heads * out_channels, heads * out_channels if concat else out_channels
         self.lin_l = Linear(left, inner, bias=bias, weight_initializer="glorot")
-        self.lin_r = self.lin_l if share_weights else Linear(right, inner, bias=bias, weight_initializer="glorot")
+        self.lin_r = (
+            self.lin_l if share_weights else Linear(right, inner, bias=bias, weight_initializer="glorot")
+        )
         self.att = Parameter(torch.empty(1, heads, out_channels))
-        self.lin_edge = None if edge_dim is None else Linear(edge_dim, inner, bias=False, weight_initializer="glorot")
+        self.lin_edge = (
+            None if edge_dim is None else Linear(edge_dim, inner, bias=False, weight_initializer="glorot")
+        )
         self.res = Linear(right, width, bias=False, weight_initializer="glorot") if residual else None
         self.register_parameter("bias", Parameter(torch.empty(width)) if bias else None)
         self.reset_parameters()

@@ -73,20 +73,28 @@ class GMMConv(MessagePassing):
         self.kernel_size = kernel_size
         self.separate_gaussians = separate_gaussians
         self.root_weight = root_weight
-        self.rel_in_channels, target = (in_channels, in_channels) if isinstance(in_channels, int) else in_channels
+        self.rel_in_channels, target = (
+            (in_channels, in_channels) if isinstance(in_channels, int) else in_channels
+        )
 
         waits = self.rel_in_channels <= 0
         for name, shape in self._shapes().items():
-            self.register_parameter(name, UninitializedParameter() if waits else Parameter(torch.empty(shape)))
+            self.register_parameter(
+                name, UninitializedParameter() if waits else Parameter(torch.empty(shape))
+            )
         if waits:
             self._hook = self.register_forward_pre_hook(self.initialize_parameters)
-        self.root = Linear(target, out_channels, bias=False, weight_initializer="glorot") if root_weight else None
+        self.root = (
+            Linear(target, out_channels, bias=False, weight_initializer="glorot") if root_weight else None
+        )
         self.register_parameter("bias", Parameter(torch.empty(out_channels)) if bias else None)
         self.reset_parameters()
 
     def _shapes(self) -> dict[str, tuple[int, ...]]:
         channels, out, kernel_size = self.rel_in_channels, self.out_channels, self.kernel_size
-        gaussians = (channels, out, kernel_size, self.dim) if self.separate_gaussians else (kernel_size, self.dim)
+        gaussians = (
+            (channels, out, kernel_size, self.dim) if self.separate_gaussians else (kernel_size, self.dim)
+        )
         return {"g": (channels, out * kernel_size), "mu": gaussians, "sigma": gaussians}
 
     @torch.no_grad()
@@ -104,7 +112,9 @@ class GMMConv(MessagePassing):
         self._hook.remove()
         del self._hook
 
-    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any) -> None:
+    def _load_from_state_dict(
+        self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any
+    ) -> None:
         g = state_dict.get(f"{prefix}g")
         if is_lazy(self.g) and g is not None and not is_lazy(g):
             self._materialize(g.shape[0])

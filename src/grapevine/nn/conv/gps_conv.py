@@ -94,7 +94,9 @@ class GPSConv(torch.nn.Module):
         self.norm1, self.norm2, self.norm3 = (
             normalization_resolver(norm, channels, **(norm_kwargs or {})) for _ in range(3)
         )
-        self.norm_with_batch = norm is not None and "batch" in inspect.signature(self.norm1.forward).parameters
+        self.norm_with_batch = (
+            norm is not None and "batch" in inspect.signature(self.norm1.forward).parameters
+        )
 
     def reset_parameters(self) -> None:
         """Draws new numbers."""

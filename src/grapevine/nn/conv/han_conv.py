@@ -79,11 +79,10 @@ class HANConv(MessagePassing):
         self.q = Parameter(torch.empty(1, out_channels))
         self.proj = ModuleDict({key: Linear(channels, out_channels) for key, channels in in_channels.items()})
 
-        def scores() -> ParameterDict:
-            shape = (1, heads, out_channels // heads)
-            return ParameterDict({"__".join(key): Parameter(torch.empty(shape)) for key in metadata[1]})
-
-        self.lin_src, self.lin_dst = scores(), scores()
+        self.lin_src, self.lin_dst = ParameterDict(), ParameterDict()
+        for edge_type in metadata[1]:
+            for scores in (self.lin_src, self.lin_dst):
+                scores["__".join(edge_type)] = Parameter(torch.empty(1, heads, out_channels // heads))
         self.reset_parameters()
 
     def reset_parameters(self) -> None:

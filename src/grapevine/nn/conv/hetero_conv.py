@@ -107,7 +107,9 @@ class HeteroConv(Module):
     def forward(self, *args_dict: Mapping[Any, Any], **kwargs_dict: Mapping[Any, Any]) -> dict[str, Tensor]:
         for name in kwargs_dict:
             if not name.endswith("_dict"):
-                raise GraphValueError(f"expected keywords that end in '_dict', got {name!r}; pass {name}_dict={{...}}")
+                raise GraphValueError(
+                    f"expected keywords that end in '_dict', got {name!r}; pass {name}_dict={{...}}"
+                )
         outs: dict[str, list[Tensor]] = {}
         for edge_type, conv in self.convs.items():
             given = [*args_dict, *kwargs_dict.values()]

@@ -71,7 +71,9 @@ class HGTConv(MessagePassing):
     ) -> None:
         super().__init__(aggr="add", node_dim=0, **kwargs)
         if out_channels % heads:
-            raise GraphValueError(f"expected out_channels to be a multiple of heads={heads}, got {out_channels}")
+            raise GraphValueError(
+                f"expected out_channels to be a multiple of heads={heads}, got {out_channels}"
+            )
         self.node_types, self.edge_types = metadata
         if not isinstance(in_channels, dict):
             in_channels = dict.fromkeys(self.node_types, in_channels)
@@ -87,7 +89,9 @@ class HGTConv(MessagePassing):
         self.k_rel = HeteroLinear(dim, dim, num_types, bias=False, is_sorted=True)
         self.v_rel = HeteroLinear(dim, dim, num_types, bias=False, is_sorted=True)
         self.skip = ParameterDict({node_type: Parameter(torch.empty(1)) for node_type in self.node_types})
-        self.p_rel = ParameterDict({"__".join(edge_type): Parameter(torch.empty(1, heads)) for edge_type in self.edge_types})
+        self.p_rel = ParameterDict()
+        for edge_type in self.edge_types:
+            self.p_rel["__".join(edge_type)] = Parameter(torch.empty(1, heads))
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -98,7 +102,9 @@ class HGTConv(MessagePassing):
         ones(self.skip)
         ones(self.p_rel)
 
-    def forward(self, x_dict: Mapping[str, Tensor], edge_index_dict: Mapping[EdgeType, Any]) -> dict[str, Tensor]:
+    def forward(
+        self, x_dict: Mapping[str, Tensor], edge_index_dict: Mapping[EdgeType, Any]
+    ) -> dict[str, Tensor]:
         kqv = {key: x.unflatten(1, (3, self.heads, -1)).unbind(1) for key, x in self.kqv_lin(x_dict).items()}
         queries = {key: q for key, (_, q, _) in kqv.items()}
         # The sources are numbered anew for each edge type, since it maps them by matrices of its own.

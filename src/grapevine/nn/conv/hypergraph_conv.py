@@ -62,6 +62,8 @@ class HypergraphConv(MessagePassing):
     Source: "Hypergraph Convolution and Hypergraph Attention" (arXiv:1901.08150).
     """
 
+    bias: Tensor | None
+
     def __init__(
         self,
         in_channels: int,
@@ -126,7 +128,9 @@ class HypergraphConv(MessagePassing):
     def _attention(self, x: Tensor, hyperedge_attr: Tensor | None, into: Edges) -> Tensor:
         """Attention of each incidence, (I, H)."""
         if hyperedge_attr is None:
-            raise GraphTypeError("expected hyperedge_attr with use_attention=True, got None; pass features (M, F)")
+            raise GraphTypeError(
+                "expected hyperedge_attr with use_attention=True, got None; pass features (M, F)"
+            )
         y = self.lin(hyperedge_attr).view(-1, self.heads, self.out_channels)
         of_node, of_edge = self.att.split(self.out_channels, dim=-1)
         alpha = into.src((x * of_node).sum(-1)) + into.dst((y * of_edge).sum(-1))

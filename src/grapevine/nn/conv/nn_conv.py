@@ -48,6 +48,8 @@ class NNConv(MessagePassing):
     "Dynamic Edge-Conditioned Filters in Convolutional Neural Networks on Graphs" (arXiv:1704.02901).
     """
 
+    bias: Tensor | None
+
     def __init__(
         self,
         in_channels: int | tuple[int, int],
@@ -63,7 +65,9 @@ class NNConv(MessagePassing):
         self.out_channels = out_channels
         self.nn = nn
         self.root_weight = root_weight
-        self.in_channels_l, target = (in_channels, in_channels) if isinstance(in_channels, int) else in_channels
+        self.in_channels_l, target = (
+            (in_channels, in_channels) if isinstance(in_channels, int) else in_channels
+        )
         if root_weight:
             self.lin = Linear(target, out_channels, bias=False, weight_initializer="uniform")
         self.register_parameter("bias", Parameter(torch.empty(out_channels)) if bias else None)
@@ -97,6 +101,4 @@ class NNConv(MessagePassing):
         return (x_j.unsqueeze(1) @ weight).squeeze(1)
 
     def __repr__(self) -> str:
-        return (
-            f"{self.__class__.__name__}({self.in_channels}, {self.out_channels}, aggr={self.aggr}, nn={self.nn})"
-        )
+        return f"{self.__class__.__name__}({self.in_channels}, {self.out_channels}, aggr={self.aggr}, nn={self.nn})"

@@ -47,6 +47,8 @@ class PDNConv(NormalizedConv):
     Source: "Pathfinder Discovery Networks for Neural Message Passing" (arXiv:2010.12878).
     """
 
+    bias: Tensor | None
+
     def __init__(
         self,
         in_channels: int,
@@ -67,7 +69,9 @@ class PDNConv(NormalizedConv):
         self.add_self_loops = add_self_loops
         self.normalize = normalize
         self.lin = Linear(in_channels, out_channels, bias=False)
-        self.mlp = Sequential(Linear(edge_dim, hidden_channels), ReLU(), Linear(hidden_channels, 1), Sigmoid())
+        self.mlp = Sequential(
+            Linear(edge_dim, hidden_channels), ReLU(), Linear(hidden_channels, 1), Sigmoid()
+        )
         self.register_parameter("bias", Parameter(torch.empty(out_channels)) if bias else None)
         self.reset_parameters()
 

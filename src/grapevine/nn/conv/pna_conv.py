@@ -81,7 +81,9 @@ class PNAConv(MessagePassing):
         train_norm: bool = False,
         **kwargs: Any,
     ) -> None:
-        super().__init__(aggr=DegreeScalerAggregation(aggregators, scalers, deg, train_norm), node_dim=0, **kwargs)
+        super().__init__(
+            aggr=DegreeScalerAggregation(aggregators, scalers, deg, train_norm), node_dim=0, **kwargs
+        )
         if out_channels % towers or (divide_input and in_channels % towers):
             raise GraphValueError(
                 f"expected out_channels, and in_channels where they are divided, to be multiples of towers={towers}, "
@@ -133,7 +135,9 @@ class PNAConv(MessagePassing):
         if edge_attr is not None:
             parts.append(self.edge_encoder(edge_attr).unsqueeze(1).expand(-1, x_i.shape[1], -1))
         h = torch.cat(parts, dim=-1)
-        return torch.stack([nn(h[:, t if self.divide_input else 0]) for t, nn in enumerate(self.pre_nns)], dim=1)
+        return torch.stack(
+            [nn(h[:, t if self.divide_input else 0]) for t, nn in enumerate(self.pre_nns)], dim=1
+        )
 
     def __repr__(self) -> str:
         return (
@@ -151,10 +155,7 @@ class PNAConv(MessagePassing):
         Returns:
             int64 (D,).
         """
-        counts = [
-            degree(data.edge_index[1], data.num_nodes, torch.long).bincount()
-            for data in loader
-        ]
+        counts = [degree(data.edge_index[1], data.num_nodes, torch.long).bincount() for data in loader]
         total = torch.zeros(max((len(count) for count in counts), default=1), dtype=torch.long)
         for count in counts:
             total[: len(count)] += count.to(total.device)

@@ -80,6 +80,8 @@ class RGATConv(MessagePassing):
     Networks via Cardinality Preservation" (arXiv:1907.02204).
     """
 
+    bias: Tensor | None
+
     def __init__(
         self,
         in_channels: int,
@@ -103,7 +105,9 @@ class RGATConv(MessagePassing):
         super().__init__(node_dim=0, **kwargs)
         inner = heads * out_channels
         if attention_mechanism not in _MECHANISMS:
-            raise GraphValueError(f"expected attention_mechanism among {_MECHANISMS}, got {attention_mechanism!r}")
+            raise GraphValueError(
+                f"expected attention_mechanism among {_MECHANISMS}, got {attention_mechanism!r}"
+            )
         if attention_mode not in _MODES:
             raise GraphValueError(f"expected attention_mode among {_MODES}, got {attention_mode!r}")
         if attention_mode == _MODES[0] and dim > 1:
@@ -136,8 +140,12 @@ class RGATConv(MessagePassing):
             return Parameter(torch.empty(shape))
 
         self.q, self.k = parameter(inner, heads * dim), parameter(inner, heads * dim)
-        self.register_parameter("bias", parameter((heads if concat else 1) * dim * out_channels) if bias else None)
-        self.lin_edge = None if edge_dim is None else Linear(edge_dim, inner, bias=False, weight_initializer="glorot")
+        self.register_parameter(
+            "bias", parameter((heads if concat else 1) * dim * out_channels) if bias else None
+        )
+        self.lin_edge = (
+            None if edge_dim is None else Linear(edge_dim, inner, bias=False, weight_initializer="glorot")
+        )
         self.register_parameter("e", None if edge_dim is None else parameter(inner, heads * dim))
         if num_bases is not None:
             self.att = parameter(num_relations, num_bases)
@@ -181,16 +189,22 @@ class RGATConv(MessagePassing):
         arriving = relations(edges, edge_type, self.num_relations)
         leaving = relations(edges.reverse(), edge_type, self.num_relations)
         g = self._mapped(x, leaving)  # one row for each pair (relation, node)
-        alpha = self._scores(self._mapped(x, arriving) @ self.q, g @ self.k, _between(leaving, arriving), edge_attr)
+        alpha = self._scores(
+            self._mapped(x, arriving) @ self.q, g @ self.k, _between(leaving, arriving), edge_attr
+        )
         across = self.attention_mechanism == "across-relation"
         alpha = (edges if across else _between(leaving, arriving)).softmax(alpha)
 
         sent = leaving.sent.reverse()
         sent = sent if self.flow == "source_to_target" else sent.reverse()
         g = g.view(-1, self.heads, 1, self.out_channels)
-        out = self.propagate(sent, x=g, alpha=self._modified(alpha, edges.dst_index, x.shape[0]), size=sent.size)
+        out = self.propagate(
+            sent, x=g, alpha=self._modified(alpha, edges.dst_index, x.shape[0]), size=sent.size
+        )
         if self.mod == "scaled":
-            psi = (degree(edges.dst_index, x.shape[0], x.dtype).unsqueeze(1) @ self.l1 + self.b1).relu() @ self.l2 + self.b2
+            psi = (
+                degree(edges.dst_index, x.shape[0], x.dtype).unsqueeze(1) @ self.l1 + self.b1
+            ).relu() @ self.l2 + self.b2
             out = out * psi.view(-1, 1, 1, self.out_channels)
         out = out.flatten(1) if self.concat else out.mean(1).flatten(1)
         out = out if self.bias is None else out + self.bias
@@ -211,7 +225,9 @@ class RGATConv(MessagePassing):
         score = query + key if additive else query * key
         if edge_attr is not None:
             if self.lin_edge is None:
-                raise GraphValueError("expected no edge_attr without edge_dim; build the layer with edge_dim=...")
+                raise GraphValueError(
+                    "expected no edge_attr without edge_dim; build the layer with edge_dim=..."
+                )
             edge_attr = edge_attr.view(-1, 1) if edge_attr.dim() == 1 else edge_attr
             of_edge = self.lin_edge(edge_attr) @ self.e
             score = score + of_edge if additive else score * of_edge

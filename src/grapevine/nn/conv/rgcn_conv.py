@@ -80,7 +80,9 @@ class RGCNConv(MessagePassing):
         self.num_bases = num_bases
         self.num_blocks = num_blocks
         self.is_sorted = is_sorted
-        self.in_channels_l, target = (in_channels, in_channels) if isinstance(in_channels, int) else in_channels
+        self.in_channels_l, target = (
+            (in_channels, in_channels) if isinstance(in_channels, int) else in_channels
+        )
 
         blocks = num_blocks or 1
         if self.in_channels_l % blocks or out_channels % blocks:
@@ -144,7 +146,9 @@ class RGCNConv(MessagePassing):
     def _numbered(self, graph: Relations, number: Tensor | None) -> Edges:
         """The edges to the pairs from rows of the matrices, one below another: F of them for each relation."""
         if self.num_blocks is not None:
-            raise GraphValueError("expected features with num_blocks, got numbers of nodes; use num_bases, or one-hot features")
+            raise GraphValueError(
+                "expected features with num_blocks, got numbers of nodes; use num_bases, or one-hot features"
+            )
 
         def build() -> Edges:
             node = graph.sent.src_index
@@ -158,9 +162,7 @@ class RGCNConv(MessagePassing):
         return x_j
 
     def __repr__(self) -> str:
-        return (
-            f"{self.__class__.__name__}({self.in_channels}, {self.out_channels}, num_relations={self.num_relations})"
-        )
+        return f"{self.__class__.__name__}({self.in_channels}, {self.out_channels}, num_relations={self.num_relations})"
 
 
 class FastRGCNConv(RGCNConv):

@@ -68,9 +68,7 @@ class SignedConv(MessagePassing):
         for lin in (self.lin_pos_l, self.lin_pos_r, self.lin_neg_l, self.lin_neg_r):
             lin.reset_parameters()
 
-    def forward(
-        self, x: Tensor | tuple[Tensor, Tensor], pos_edge_index: Any, neg_edge_index: Any
-    ) -> Tensor:
+    def forward(self, x: Tensor | tuple[Tensor, Tensor], pos_edge_index: Any, neg_edge_index: Any) -> Tensor:
         x = (x, x) if isinstance(x, Tensor) else x
         if self.first_aggr:
             friends, foes = self.propagate(pos_edge_index, x=x), self.propagate(neg_edge_index, x=x)
@@ -92,6 +90,4 @@ class SignedConv(MessagePassing):
         return x_j
 
     def __repr__(self) -> str:
-        return (
-            f"{self.__class__.__name__}({self.in_channels}, {self.out_channels}, first_aggr={self.first_aggr})"
-        )
+        return f"{self.__class__.__name__}({self.in_channels}, {self.out_channels}, first_aggr={self.first_aggr})"

@@ -81,6 +81,8 @@ class SuperGATConv(MessagePassing):
     (arXiv:2204.04879).
     """
 
+    bias: Tensor | None
+
     def __init__(
         self,
         in_channels: int,
@@ -151,7 +153,9 @@ class SuperGATConv(MessagePassing):
         if self.training:
             pairs = Edges.of(edge_index, (num_nodes, num_nodes)).edge_index
             positive = self.positive_sampling(pairs)
-            negative = self.negative_sampling(pairs, num_nodes, batch) if neg_edge_index is None else neg_edge_index
+            negative = (
+                self.negative_sampling(pairs, num_nodes, batch) if neg_edge_index is None else neg_edge_index
+            )
             scores = [self._logits(x[target], x[source]) for source, target in (positive, negative)]
             self.att_x = torch.cat(scores)
             self.att_y = torch.zeros_like(self.att_x[:, 0])

@@ -97,7 +97,14 @@ class TransformerConv(MessagePassing):
     def reset_parameters(self) -> None:
         """Draws new numbers."""
         super().reset_parameters()
-        for lin in (self.lin_key, self.lin_query, self.lin_value, self.lin_edge, self.lin_skip, self.lin_beta):
+        for lin in (
+            self.lin_key,
+            self.lin_query,
+            self.lin_value,
+            self.lin_edge,
+            self.lin_skip,
+            self.lin_beta,
+        ):
             if lin is not None:
                 lin.reset_parameters()
 

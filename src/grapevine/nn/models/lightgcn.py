@@ -172,7 +172,8 @@ def _pairs(edge_index: Tensor | Edges) -> Tensor:
 class BPRLoss(_Loss):
     r"""Bayesian personalised ranking: edges shall score higher than other pairs.
 
-    .. math:: - \frac{1}{M} \sum_{m} \ln \sigma ( \hat{y}^+_m - \hat{y}^-_m ) + \frac{\lambda}{M} \Vert \mathbf{X} \Vert^2
+    .. math::
+        - \frac{1}{M} \sum_{m} \ln \sigma ( \hat{y}^+_m - \hat{y}^-_m ) + \frac{\lambda}{M} \Vert \mathbf{X} \Vert^2
 
     Args:
         lambda_reg: strength lambda of the regularisation.
