@@ -2,7 +2,7 @@
 
     python examples/cora.py --root FOLDER        # FOLDER: raw files or cora.zip, else they are downloaded
 
-Hyper-parameters as in the papers (`grapevine.training.RECIPES`); the epoch is chosen on the validation nodes.
+Hyper-parameters as in the papers (`grapevine.training.RECIPES`); the epoch is chosen by the validation loss.
 `examples/cora.json` holds the numbers of the last recorded run.
 """
 

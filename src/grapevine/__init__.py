@@ -1,9 +1,9 @@
 """Grapevine: graph neural networks on PyTorch. Write the message, get the kernel.
 
-    import grapevine as gv
+import grapevine as gv
 
-    edges = gv.Edges(edge_index, num_nodes=N)
-    out = edges.max(0.5 * edges.dst(x) + 2 * edges.src(x))
+edges = gv.Edges(edge_index, num_nodes=N)
+out = edges.max(0.5 * edges.dst(x) + 2 * edges.src(x))
 """
 
 from __future__ import annotations
@@ -19,7 +19,19 @@ from grapevine.ops import backend
 __version__ = "0.1.0"
 
 #: Rooms that are imported when first used, so that `import grapevine` stays quick.
-_ROOMS = ("data", "datasets", "engine", "graph", "io", "loader", "nn", "ops", "training", "transforms", "utils")
+_ROOMS = (
+    "data",
+    "datasets",
+    "engine",
+    "graph",
+    "io",
+    "loader",
+    "nn",
+    "ops",
+    "training",
+    "transforms",
+    "utils",
+)
 
 __all__ = [
     "EdgeTensor",

@@ -48,7 +48,9 @@ class Edges(Topology):
     ) -> None:
         src, dst = _ends(edge_index)
         if num_nodes is not None and size is not None:
-            raise GraphValueError("expected num_nodes or size, got both; use size=(N_src, N_dst) for bipartite graphs")
+            raise GraphValueError(
+                "expected num_nodes or size, got both; use size=(N_src, N_dst) for bipartite graphs"
+            )
         wanted = size if size is not None else (num_nodes, num_nodes)
         if wanted[0] is None or wanted[1] is None:
             tops = tuple(int(i.max()) + 1 if i.numel() else 0 for i in (src, dst))
@@ -59,7 +61,9 @@ class Edges(Topology):
 
     @classmethod
     def of(
-        cls, adjacency: Tensor | Edges | tuple[Tensor, Tensor], size: tuple[int | None, int | None] | None = None
+        cls,
+        adjacency: Tensor | Edges | tuple[Tensor, Tensor],
+        size: tuple[int | None, int | None] | None = None,
     ) -> Edges:
         """The edges of anything that describes a graph, remembered on the tensor that was handed in.
 
@@ -71,7 +75,9 @@ class Edges(Topology):
             size: `(N_src, N_dst)`, either may be None for "the largest id plus one".
         """
         if isinstance(adjacency, Edges):
-            if size is not None and any(w is not None and w != n for w, n in zip(size, adjacency.size, strict=True)):
+            if size is not None and any(
+                w is not None and w != n for w, n in zip(size, adjacency.size, strict=True)
+            ):
                 raise GraphValueError(
                     f"expected features for {adjacency.num_src} source and {adjacency.num_dst} destination nodes, the size of "
                     f"these edges; got {size[0]} and {size[1]} rows"
@@ -95,9 +101,7 @@ class Edges(Topology):
     @classmethod
     def _build(cls, adjacency: Tensor, size: tuple[int | None, int | None] | None) -> Edges:
         if adjacency.layout in _SPARSE:
-            coo = adjacency.detach()
-            coo = coo.coalesce() if coo.layout is torch.sparse_coo else coo.to_sparse_coo()
-            row, col = coo._indices()
+            row, col = _entries(adjacency)
             edges = cls((col, row), size=(adjacency.shape[1], adjacency.shape[0]))
             return cls.of(edges, size)
         # An alias: the cache may hold no reference to its own key.
@@ -107,8 +111,7 @@ class Edges(Topology):
     def _traced(cls, adjacency: Tensor, size: tuple[int | None, int | None] | None) -> Edges:
         """Without validation and cache, which a tracer could not follow."""
         if adjacency.layout in _SPARSE:
-            coo = adjacency.to_sparse_coo().coalesce()
-            row, col = coo.indices().unbind(0)
+            row, col = _entries(adjacency)
             src, dst, size = col, row, (adjacency.shape[1], adjacency.shape[0])
         else:
             src, dst = adjacency.unbind(0)
@@ -147,7 +150,10 @@ class Edges(Topology):
     def edge(self, e: Tensor) -> Tensor:
         """Rows that belong to the edges themselves, `e_ij`: `(E, ...)` -> lazy `(E, ...)`."""
         if e.dim() == 0 or e.shape[0] != self.num_edges:
-            raise GraphValueError(f"expected one row per edge, {self.num_edges} rows; got shape {list(e.shape)}")
+            raise GraphValueError(
+                f"expected one row per edge, {self.num_edges} rows; got shape {list(e.shape)}"
+            )
+        self._check_device(e)
         return engine.read(self, e, Side.EDGE)
 
     def sum(self, m: Tensor) -> Tensor:
@@ -170,15 +176,21 @@ class Edges(Topology):
         """One of sum, mean, max, min, mul by name."""
         how = {"add": "sum", "prod": "mul"}.get(how, how)
         if how not in engine.planner.REDUCTIONS:
-            raise GraphKeyError(f"unknown reduction {how!r}; choose one of {', '.join(engine.planner.REDUCTIONS)}")
+            raise GraphKeyError(
+                f"unknown reduction {how!r}; choose one of {', '.join(engine.planner.REDUCTIONS)}"
+            )
         if m.dim() == 0 or m.shape[0] != self.num_edges:
-            raise GraphValueError(f"expected one message per edge, {self.num_edges} rows; got shape {list(m.shape)}")
+            raise GraphValueError(
+                f"expected one message per edge, {self.num_edges} rows; got shape {list(m.shape)}"
+            )
         return engine.reduce(self, m, how)
 
     def softmax(self, e: Tensor) -> Tensor:
         """Scores normalised over the edges that arrive at each node, `(E, ...)` -> `(E, ...)`."""
         if e.dim() == 0 or e.shape[0] != self.num_edges:
-            raise GraphValueError(f"expected one score per edge, {self.num_edges} rows; got shape {list(e.shape)}")
+            raise GraphValueError(
+                f"expected one score per edge, {self.num_edges} rows; got shape {list(e.shape)}"
+            )
         return engine.softmax(self, e)
 
     def _check_rows(self, x: Tensor, num_nodes: int, name: str) -> None:
@@ -187,6 +199,9 @@ class Edges(Topology):
                 f"expected one row per {name} node, {num_nodes} rows; got shape {list(x.shape)}; "
                 "pass num_nodes (or size) that fits the features"
             )
+        self._check_device(x)
+
+    def _check_device(self, x: Tensor) -> None:
         if x.device != self.device:
             raise GraphValueError(
                 f"expected features on the edges' device {self.device}, got {x.device}; "
@@ -196,6 +211,22 @@ class Edges(Topology):
 
 def _rebuild(src: Tensor, dst: Tensor, size: tuple[int, int]) -> Edges:
     return Edges((src, dst), size=size)
+
+
+def _entries(adjacency: Tensor) -> tuple[Tensor, Tensor]:
+    """Rows and columns of a sparse matrix, in the order of its values."""
+    adjacency = adjacency.detach()
+    if adjacency.layout is torch.sparse_coo:
+        row, col = adjacency.coalesce().indices().unbind(0)
+        return row, col
+    by_row = adjacency.layout is torch.sparse_csr
+    ptr, inner = (
+        (adjacency.crow_indices(), adjacency.col_indices())
+        if by_row
+        else (adjacency.ccol_indices(), adjacency.row_indices())
+    )
+    outer = torch.repeat_interleave(ptr.diff(), output_size=inner.shape[0])
+    return (outer, inner) if by_row else (inner, outer)
 
 
 def _ends(edge_index: Any) -> tuple[Tensor, Tensor]:

@@ -174,7 +174,9 @@ def check_pair(src: Tensor, dst: Tensor) -> None:
             f"expected as many sources as destinations, got {src.shape[0]} sources and {dst.shape[0]} destinations"
         )
     if src.device != dst.device:
-        raise GraphValueError(f"expected both ends on one device, got sources on {src.device}, destinations on {dst.device}")
+        raise GraphValueError(
+            f"expected both ends on one device, got sources on {src.device}, destinations on {dst.device}"
+        )
 
 
 def check_range(index: Tensor, num_nodes: int, name: str) -> None:

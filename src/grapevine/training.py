@@ -85,7 +85,13 @@ RECIPES: dict[str, Recipe] = {
     "gcn": Recipe("gcn"),
     "sage": Recipe("sage"),
     "gat": Recipe(
-        "gat", hidden_channels=64, dropout=0.6, input_dropout=0.6, lr=0.005, epochs=500, options={"heads": 8}
+        "gat",
+        hidden_channels=64,
+        dropout=0.6,
+        input_dropout=0.6,
+        lr=0.005,
+        epochs=1000,
+        options={"heads": 8, "act": "elu"},
     ),
     "gin": Recipe("gin", hidden_channels=32),
     "pna": Recipe(
@@ -184,9 +190,9 @@ def fit(
 ) -> FitResult:
     """Trains a node classifier on all nodes of one graph at once, with Adam and cross entropy.
 
-    After every epoch the model is evaluated. The weights of the epoch with the highest validation accuracy (of
-    those, the lowest validation loss) are kept; where no better accuracy and no lower loss came for `patience`
-    epochs, training stops. Without validation nodes all epochs are run and the last weights kept.
+    After every epoch the model is evaluated. The weights of the epoch with the lowest validation loss are kept;
+    when neither a lower loss nor a higher validation accuracy came for `patience` epochs, training stops. Without
+    validation nodes all epochs are run and the last weights kept.
 
     Args:
         model: called as `model(x, edge_index)`, or `model(x, edge_index, edge_weight=...)` where the graph has
@@ -220,7 +226,7 @@ def fit(
     optimizer = torch.optim.Adam(model.parameters(), lr=lr, weight_decay=weight_decay)
     drop = _feature_dropout(data["x"], input_dropout)
     history: dict[str, list[float]] = {}
-    best_epoch, best_score, lowest_loss, waited = 0, (-1.0, 0.0), float("inf"), 0
+    best_epoch, highest, lowest_loss, waited = 0, -1.0, float("inf"), 0
     best_state: dict[str, Tensor] = {}
     start = time.perf_counter()
     for epoch in range(1, epochs + 1):
@@ -238,11 +244,12 @@ def fit(
             on_epoch(epoch, values)
 
         if "val" in masks:
-            score = (values["val"], -values["val_loss"])
-            waited = 0 if score[0] > best_score[0] or values["val_loss"] < lowest_loss else waited + 1
-            lowest_loss = min(lowest_loss, values["val_loss"])
-            if score > best_score:
-                best_epoch, best_score, best_state = epoch, score, copy.deepcopy(model.state_dict())
+            better = values["val_loss"] < lowest_loss
+            waited = 0 if better or values["val"] > highest else waited + 1
+            highest = max(highest, values["val"])
+            if better:
+                best_epoch, lowest_loss = epoch, values["val_loss"]
+                best_state = copy.deepcopy(model.state_dict())
             if waited == patience:
                 break
     if best_state:
@@ -319,7 +326,7 @@ def random_split(data: Data, seed: int = 0, val: float = 0.2, test: float = 0.2)
         >>> [int(data[mask].sum()) for mask in ("train_mask", "val_mask", "test_mask")]
         [6, 2, 2]
     """
-    check_labelled(data)
+    check_labelled(data, needed=("y",))
     generator = torch.Generator().manual_seed(seed)
     y: Tensor = data["y"]
     parts = torch.full((y.numel(),), -1)
@@ -406,15 +413,15 @@ def num_classes(data: Data) -> int:
     return int(data["y"].max()) + 1
 
 
-def check_labelled(data: Data) -> None:
-    """Raises a GraphValueError unless a graph has features, edges and one class label per node."""
-    for name in ("x", "edge_index", "y"):
+def check_labelled(data: Data, needed: tuple[str, ...] = ("x", "edge_index", "y")) -> None:
+    """Raises a GraphValueError unless a graph has what is needed, and one class label per node."""
+    for name in needed:
         if name not in data:
             raise GraphValueError(f"expected a graph with {name!r}, got {data}; set data.{name}")
-    y, num_nodes = data["y"], data["x"].size(0)
-    if y.dim() != 1 or y.numel() != num_nodes or y.is_floating_point():
+    y: Tensor = data["y"]
+    if y.dim() != 1 or y.numel() != data.num_nodes or y.is_floating_point():
         raise GraphValueError(
-            f"expected one integer class per node, y of shape [{num_nodes}], got {y.dtype} of shape {list(y.shape)}"
+            f"expected one integer class per node, y of shape [{data.num_nodes}], got {y.dtype} of shape {list(y.shape)}"
         )
     if y.numel() == 0 or int(y.max()) < 0:
         raise GraphValueError("expected at least one node with a label, got none")

@@ -66,7 +66,9 @@ def derivatives(out: Tensor, *inputs: Tensor) -> list[Tensor]:
 
 
 def assert_same(got: list[Tensor], want: list[Tensor], tolerance: float | None = None) -> None:
-    assert len(got) == len(want), f"{len(got)} of value, gradient, second gradient, where plain torch has {len(want)}"
+    assert len(got) == len(want), (
+        f"{len(got)} of value, gradient, second gradient, where plain torch has {len(want)}"
+    )
     for g, w in zip(got, want):
         assert type(g) is Tensor
         if tolerance is None:
@@ -77,7 +79,9 @@ def assert_same(got: list[Tensor], want: list[Tensor], tolerance: float | None =
             torch.testing.assert_close(g, w, rtol=tolerance, atol=tolerance)
 
 
-def assert_like_gather(message: Message, end: str = "value", how: str = "lazy", dtype: torch.dtype = torch.float64) -> None:
+def assert_like_gather(
+    message: Message, end: str = "value", how: str = "lazy", dtype: torch.dtype = torch.float64
+) -> None:
     """`message(x_j)` gives the same through the engine as on `x[src]`.
 
     Args:
@@ -95,6 +99,10 @@ def assert_like_gather(message: Message, end: str = "value", how: str = "lazy", 
     with mode(how):
         graph = edges()
         out = message(graph.src(x))
-        out = graph.reduce(as_tensor(out) if not isinstance(out, Tensor) else out, end) if end != "value" and reducible else as_tensor(out)
+        out = (
+            graph.reduce(as_tensor(out) if not isinstance(out, Tensor) else out, end)
+            if end != "value" and reducible
+            else as_tensor(out)
+        )
         assert type(out) is Tensor
         assert_same(derivatives(out, x), want)

@@ -234,7 +234,11 @@ def gru(m: Tensor) -> Tensor:
 def mlp(m: Tensor) -> Tensor:
     torch.manual_seed(0)
     net = torch.nn.Sequential(
-        torch.nn.Linear(D, 4), torch.nn.LeakyReLU(0.1), torch.nn.LayerNorm(4), torch.nn.ELU(), torch.nn.Linear(4, 2)
+        torch.nn.Linear(D, 4),
+        torch.nn.LeakyReLU(0.1),
+        torch.nn.LayerNorm(4),
+        torch.nn.ELU(),
+        torch.nn.Linear(4, 2),
     )
     return net.double()(m)
 

@@ -22,7 +22,20 @@ from torch.utils.checkpoint import checkpoint
 import grapevine as gv
 from grapevine.engine import EdgeTensor
 
-from .messages import DST, SRC, D, E, N, as_tensor, assert_like_gather, edges, features, mode, scattered, weights
+from .messages import (
+    DST,
+    SRC,
+    D,
+    E,
+    N,
+    as_tensor,
+    assert_like_gather,
+    edges,
+    features,
+    mode,
+    scattered,
+    weights,
+)
 from .test_edge_tensor import Square
 
 MODES = pytest.mark.parametrize("how", ["lazy", "materialised"])
@@ -77,7 +90,9 @@ def fresh_compiler() -> Any:
 @MODES
 @pytest.mark.parametrize("backend", ["eager", "aot_eager"])
 @pytest.mark.usefixtures("fresh_compiler")
-@pytest.mark.filterwarnings("ignore:The .grad attribute")  # torch's compiler looks at it, of plain tensors too
+@pytest.mark.filterwarnings(
+    "ignore:The .grad attribute"
+)  # torch's compiler looks at it, of plain tensors too
 def test_a_compiled_function_takes_a_message(backend: str, how: str) -> None:
     compiled = torch.compile(lambda a: torch.sin(a) * 2, backend=backend)
 
@@ -145,7 +160,9 @@ def test_torch_func(name: str, how: str) -> None:
         "jvp": lambda f: lambda x: func.jvp(f, (x,), (torch.cos(x),)),
         "hessian": lambda f: func.hessian(lambda x: f(x).sum()),
         "jacrev": func.jacrev,
-        "vmap of grad": lambda f: lambda x: func.vmap(func.grad(lambda x: f(x).sum()))(torch.stack([x, 2 * x])),
+        "vmap of grad": lambda f: (
+            lambda x: func.vmap(func.grad(lambda x: f(x).sum()))(torch.stack([x, 2 * x]))
+        ),
     }
     found = layers(edges())
     x = features(requires_grad=False)
@@ -321,7 +338,11 @@ def test_gradient_asked_for_too_late() -> None:
     graph, x = edges(), features()
     m = graph.src(x) * 2.0
     out = graph.sum(m)
-    for ask in (lambda: m.retain_grad(), lambda: m.register_hook(print), lambda: torch.autograd.grad(out.sum(), m)):
+    for ask in (
+        lambda: m.retain_grad(),
+        lambda: m.register_hook(print),
+        lambda: torch.autograd.grad(out.sum(), m),
+    ):
         with pytest.raises(gv.GrapevineError, match=r"after a kernel had reduced it.*before the aggregation"):
             ask()
 
@@ -445,7 +466,12 @@ def test_values_can_be_copied_and_saved() -> None:
     buffer = io.BytesIO()
     torch.save({"m": m}, buffer)
     buffer.seek(0)
-    for copied in (torch.load(buffer)["m"], copy.deepcopy([m])[0], pickle.loads(pickle.dumps((m,)))[0], copy.copy(m)):
+    for copied in (
+        torch.load(buffer)["m"],
+        copy.deepcopy([m])[0],
+        pickle.loads(pickle.dumps((m,)))[0],
+        copy.copy(m),
+    ):
         assert type(copied) is Tensor
         torch.testing.assert_close(copied, want)
     assert m.data_ptr() == m.untyped_storage().data_ptr() != 0

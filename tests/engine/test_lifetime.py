@@ -87,7 +87,9 @@ def test_a_message_in_a_scope_that_failed_is_still_right() -> None:
 
 # -- tensors that change --------------------------------------------------------------------------------------
 
-CHANGED = r"shape \[\d+.*\] was changed in place after the message had read it; .* x = x \+ 1 in place of x \+= 1"
+CHANGED = (
+    r"shape \[\d+.*\] was changed in place after the message had read it; .* x = x \+ 1 in place of x \+= 1"
+)
 
 
 @pytest.mark.parametrize(
@@ -123,7 +125,9 @@ def test_an_input_that_changes_before_backward() -> None:
         m = g.src(x) * w
         out = g.sum(m) if how == "sum" else gv.materialise(m)
         w += 1
-        with pytest.raises((RuntimeError, gv.GrapevineError), match="modified by an inplace|changed in place"):
+        with pytest.raises(
+            (RuntimeError, gv.GrapevineError), match="modified by an inplace|changed in place"
+        ):
             out.sum().backward()
 
 
@@ -232,7 +236,9 @@ def test_aggregating_by_the_layers_own_index_sorts_nothing_more(sorts: list[int]
             return torch.sinc(x_j) * softmax(x_j, index, num_nodes=size_i)
 
         def aggregate(self, inputs: Tensor, index: Tensor, dim_size: int) -> Tensor:
-            return scatter(inputs, index, self.node_dim, dim_size, "sum") + scatter(inputs.sin(), index, 0, dim_size)
+            return scatter(inputs, index, self.node_dim, dim_size, "sum") + scatter(
+                inputs.sin(), index, 0, dim_size
+            )
 
     Layer()(features(requires_grad=False), edge_index())
     assert len(sorts) == 1

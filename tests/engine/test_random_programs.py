@@ -127,7 +127,9 @@ def test_engine_equals_materialised(
         "weight": (width, width),
         "wide": (width, 2 * width),
     }
-    numbers = {name: torch.randn(size, dtype=torch.float64, generator=generator) for name, size in sizes.items()}
+    numbers = {
+        name: torch.randn(size, dtype=torch.float64, generator=generator) for name, size in sizes.items()
+    }
 
     def outcome() -> list[Tensor | None]:
         inputs = {name: t.clone().requires_grad_() for name, t in numbers.items()}
@@ -142,7 +144,9 @@ def test_engine_equals_materialised(
         assert type(out) is Tensor
         leaves = list(inputs.values())
         first = torch.autograd.grad(torch.tanh(out).sum(), leaves, create_graph=True, allow_unused=True)
-        total = sum((torch.tanh(g).sum() for g in first if g is not None), torch.zeros((), dtype=torch.float64))
+        total = sum(
+            (torch.tanh(g).sum() for g in first if g is not None), torch.zeros((), dtype=torch.float64)
+        )
         second = [None] * len(leaves)
         if total.requires_grad:
             second = list(torch.autograd.grad(total, leaves, allow_unused=True))

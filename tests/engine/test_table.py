@@ -102,7 +102,9 @@ def compare(func: Callable[..., Any], sample: tuple[Any, ...], name: str, num_ed
             def scattered(m: Tensor) -> Tensor:
                 where = index[1].view(-1, *[1] * (m.dim() - 1)).expand_as(m)
                 zeros = m.new_zeros(N, *m.shape[1:])
-                return zeros.scatter_reduce(0, where, m, {"sum": "sum", "max": "amax"}[how], include_self=False)  # noqa: B023
+                return zeros.scatter_reduce(
+                    0, where, m, {"sum": "sum", "max": "amax"}[how], include_self=False
+                )  # noqa: B023
 
             want, _ = outcome(lambda x: x[index[0]], scattered)
             got, _ = outcome(graph.src, lambda out: graph.reduce(out, how))  # noqa: B023
@@ -127,7 +129,9 @@ def test_sample(func: Callable[..., Any], sample: tuple[Any, ...]) -> None:
 @pytest.mark.parametrize(
     ("func", "sample"), [p for record in RECORDS if record.kind == "pointwise" for p in samples_of(record)]
 )
-def test_pointwise_samples_with_other_dims(func: Callable[..., Any], sample: tuple[Any, ...], tail: tuple[int, ...]) -> None:
+def test_pointwise_samples_with_other_dims(
+    func: Callable[..., Any], sample: tuple[Any, ...], tail: tuple[int, ...]
+) -> None:
     if "feature" in sample and not tail:
         pytest.skip("a message of one dimension has no features")
     for num_edges in (0, E):
@@ -247,5 +251,8 @@ def test_bools_and_integers_keep_their_arithmetic() -> None:
         lambda m: m * ~(m > 0),
     ):
         lazy, plain = message()
-        got, want = edges().sum(call(lazy)), torch.zeros(N, D, dtype=torch.float64).index_add(0, DST, call(plain))
+        got, want = (
+            edges().sum(call(lazy)),
+            torch.zeros(N, D, dtype=torch.float64).index_add(0, DST, call(plain)),
+        )
         torch.testing.assert_close(got, want, rtol=1e-12, atol=1e-12)

@@ -39,7 +39,7 @@ def edge_attr_dict(channels: int = 3) -> dict[Any, Tensor]:
     return {key: normal(9, channels, seed=i + 20) for i, key in enumerate(EDGES)}
 
 
-# -- models, each made from the layers of either library -------------------------------------------------------------
+# -- models, each made from the layers of either library -----------------------------------------------------
 
 
 class Plain(torch.nn.Module):
@@ -219,7 +219,7 @@ def test_to_hetero_refuses() -> None:
         to_hetero(Residual(gnn), (["paper"], []))
     with (
         pytest.warns(UserWarning, match="destination of no edge type"),
-        pytest.raises(GraphValueError, match="features for .*'author', 'writes', 'paper'.*made none"),
+        pytest.raises(GraphValueError, match=r"features for .*'author', 'writes', 'paper'.*made none"),
     ):
         to_hetero(Nested(gnn), (list(NODES), [EDGES[0], EDGES[2]]))
     with pytest.warns(UserWarning, match="cannot stand in the name"):
@@ -241,7 +241,7 @@ def test_debug_prints_the_program(capsys: pytest.CaptureFixture[str]) -> None:
     assert "conv__paper" in capsys.readouterr().out
 
 
-# -- with bases ----------------------------------------------------------------------------------------------------------
+# -- with bases ----------------------------------------------------------------------------------------------
 
 
 class Bases(torch.nn.Module):

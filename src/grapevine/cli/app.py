@@ -135,6 +135,8 @@ def plan(
     graph = open_graph(data, root, normalize, directed)
     network = build(chosen, graph.num_features, num_classes(graph), graph.edge_index).eval()
     console = Console()
+    if not console.is_terminal:
+        console.width = 120
     console.print(f"{network} on {data}: {graph.num_nodes} nodes, {graph.num_edges} edges", highlight=False)
     console.print(draw_plan(network, graph.x, graph.edge_index))
 

@@ -175,8 +175,12 @@ def draw_embedding(hidden: Tensor, data: Data, result: FitResult, title: str, pa
 
 
 def principal_plane(hidden: Tensor) -> tuple[Tensor, list[float]]:
-    """The two principal components of `(N, F)` features, `(N, 2)`, and their shares of the variance."""
-    centred = (hidden - hidden.mean(0)).double().cpu()
+    """The two principal components of the directions of `(N, F)` features, and their shares of the variance.
+
+    Rows are brought to unit length first: how sure a model is stretches them, and would hide what it is sure of.
+    """
+    directions = torch.nn.functional.normalize(hidden.double().cpu(), dim=-1)
+    centred = directions - directions.mean(0)
     left, singular, _ = torch.linalg.svd(centred, full_matrices=False)
     plane = torch.zeros(centred.size(0), 2)
     count = min(2, singular.numel())

@@ -97,7 +97,9 @@ class EdgeTensor(Tensor):
         out = func(*_swap(args, real), **_swap(kwargs, real))
         for wrapper, plain in written.items():
             if wrapper.base is not None or wrapper.views is not None:
-                raise GrapevineError("compiled code changed a message with views in place; pass it message.clone() instead")
+                raise GrapevineError(
+                    "compiled code changed a message with views in place; pass it message.clone() instead"
+                )
             wrapper.node = Leaf(Side.EDGE, plain)
             wrapper.plain, wrapper.plain_version = plain, version(plain)
             if out is plain:
@@ -173,7 +175,13 @@ class Record(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, topology: Topology, node: Apply, operands: tuple[Node, ...], tail: Any, dtype: Any, *inputs: Tensor
+        ctx: Any,
+        topology: Topology,
+        node: Apply,
+        operands: tuple[Node, ...],
+        tail: Any,
+        dtype: Any,
+        *inputs: Tensor,
     ) -> Tensor:
         ctx.topology, ctx.node, ctx.operands = topology, node, operands
         return _wrap(topology, node, tail, dtype)
@@ -359,7 +367,9 @@ def _change(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, A
     if name in _IMPOSSIBLE:
         raise GrapevineError(f"{name} cannot change a message in place; use the form without the underscore")
     if must_be_plain():
-        raise GrapevineError(f"{name} would change a message in place inside a transform that it was made outside of")
+        raise GrapevineError(
+            f"{name} would change a message in place inside a transform that it was made outside of"
+        )
     wrapper: EdgeTensor = args[0]
     rest, kwargs = _swap(args[1:], materialise), _swap(kwargs, materialise)
     _notice(wrapper)
@@ -456,7 +466,9 @@ def _expose(wrapper: EdgeTensor) -> None:
 # -- recording ---------------------------------------------------------------------------------------------
 
 
-def _record(op: table.OpRecord, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def _record(
+    op: table.OpRecord, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
     """The edge tensor of one more op, or NotImplemented where it cannot be one row per edge."""
     call = op.bind(func, args, kwargs)
     if call is None:
@@ -474,7 +486,11 @@ def _record(op: table.OpRecord, func: Callable[..., Any], args: tuple[Any, ...],
                 return NotImplemented
         elif type(tensor) not in (Tensor, torch.nn.Parameter):
             return NotImplemented
-    if topology is None or computes_now() or (op.autocasts and torch.is_autocast_enabled(topology.device.type)):
+    if (
+        topology is None
+        or computes_now()
+        or (op.autocasts and torch.is_autocast_enabled(topology.device.type))
+    ):
         return NotImplemented
     num_edges = topology.num_edges
     inputs: list[Tensor] = []
@@ -545,5 +561,9 @@ def scope() -> Iterator[None]:
                 node = survivor.node
                 own = isinstance(node, Leaf) and node.side is Side.EDGE and not node.hooked
                 plain = node.tensor if own else materialise(survivor)
-                survivor.node, survivor.plain, survivor.plain_version = Leaf(Side.EDGE, plain), plain, version(plain)
+                survivor.node, survivor.plain, survivor.plain_version = (
+                    Leaf(Side.EDGE, plain),
+                    plain,
+                    version(plain),
+                )
                 survivor.recording = False

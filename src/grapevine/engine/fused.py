@@ -129,7 +129,11 @@ def spread_of(mine: Shape, tail: Shape) -> tuple[str, int] | None:
 
 def _leaves(numbers: tuple[int, ...], tensors: tuple[Tensor, ...], slots: tuple[Slot, ...]) -> list[Tensor]:
     return [
-        tensors[n].reshape(1, -1) if not slots[n].side else flat(tensors[n]) if tensors[n].dim() > 1 else tensors[n].unsqueeze(1)
+        tensors[n].reshape(1, -1)
+        if not slots[n].side
+        else flat(tensors[n])
+        if tensors[n].dim() > 1
+        else tensors[n].unsqueeze(1)
         for n in numbers
     ]
 
@@ -145,14 +149,12 @@ def _run(
 
 def reduced(topology: Topology, formula: Formula, tensors: tuple[Tensor, ...], how: str) -> Tensor:
     """The message reduced at the destinations, `(num_dst, *tail)`."""
-    out: Tensor = run(Reduced, topology, formula, how, *tensors)
-    return out
+    return run(Reduced, topology, formula, how, *tensors)
 
 
 def mapped(topology: Topology, formula: Formula, tensors: tuple[Tensor, ...]) -> Tensor:
     """The message itself, `(E, *tail)`, or its sums per group, `(E, groups)`."""
-    out: Tensor = run(Mapped, topology, formula, *tensors)
-    return out
+    return run(Mapped, topology, formula, *tensors)
 
 
 class Reduced(torch.autograd.Function):
@@ -171,9 +173,13 @@ class Reduced(torch.autograd.Function):
         count = len(formula.slots)
         tensors = ctx.saved_tensors[:count]
         first = Slot(Side.DST, formula.tail)
+        seeds: tuple[Slot, ...]
+        extra: tuple[Tensor, ...]
         if ctx.how in ("max", "min"):
             out, ties = ctx.saved_tensors[count:]
-            if is_transformed(grad):  # the reference will run, so what attains the extreme is for the reference to say
+            if is_transformed(
+                grad
+            ):  # the reference will run, so what attains the extreme is for the reference to say
                 with ops.backend("reference"):
                     out, ties = _run(topology, formula, tensors, ctx.how)
             share = grad / ties.view(grad.shape).clamp(min=1)
@@ -184,7 +190,9 @@ class Reduced(torch.autograd.Function):
             if ctx.how == "mean":
                 grad = grad * inverse_degrees(topology, grad).view(-1, *[1] * len(formula.tail))
             seeds, extra, seed = (first,), (grad,), expr.slot(count)
-        grads = _operand_gradients(topology, formula, (*tensors, *extra), seeds, seed, ctx.needs_input_grad[3:])
+        grads = _operand_gradients(
+            topology, formula, (*tensors, *extra), seeds, seed, ctx.needs_input_grad[3:]
+        )
         return None, None, None, *grads
 
 
@@ -208,7 +216,12 @@ class Mapped(torch.autograd.Function):
         count = len(formula.slots)
         seeds = (Slot(Side.EDGE, tail),)
         grads = _operand_gradients(
-            ctx.topology, formula, (*ctx.saved_tensors, grad), seeds, expr.slot(count), ctx.needs_input_grad[2:]
+            ctx.topology,
+            formula,
+            (*ctx.saved_tensors, grad),
+            seeds,
+            expr.slot(count),
+            ctx.needs_input_grad[2:],
         )
         return None, None, *grads
 
@@ -238,7 +251,9 @@ def _operand_gradients(
         elif number not in per_edge or expr.is_const(per_edge[number].root, 0.0):
             grads.append(torch.zeros_like(tensors[number]))  # flat, but used: torch gives zeros too
         else:
-            grads.append(_leaf_gradient(topology, per_edge[number], leaf, tensors).view(tensors[number].shape))
+            grads.append(
+                _leaf_gradient(topology, per_edge[number], leaf, tensors).view(tensors[number].shape)
+            )
     return grads
 
 

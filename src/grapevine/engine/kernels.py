@@ -1,9 +1,9 @@
 """The kernels with derivatives of any order: each backward is written with the same few functions.
 
-    gather      rows of nodes -> rows of edges        derivative: sum over the edges of a node
-    reduce_sum  (weighted) sum or mean of node rows   derivative: the same along the reversed edges, and `dot`
-    segment     reduction of edge rows                derivative: gather
-    dot         a number per edge and head            derivative: two weighted sums
+gather      rows of nodes -> rows of edges        derivative: sum over the edges of a node
+reduce_sum  (weighted) sum or mean of node rows   derivative: the same along the reversed edges, and `dot`
+segment     reduction of edge rows                derivative: gather
+dot         a number per edge and head            derivative: two weighted sums
 """
 
 from __future__ import annotations
@@ -18,14 +18,18 @@ from grapevine.ops._core import is_transformed
 from grapevine.topology import Topology
 
 
-def run(function: type[torch.autograd.Function], *inputs: Any) -> Any:
+def run(function: type[torch.autograd.Function], *inputs: Any) -> Tensor:
     """Applies a kernel with its own derivative; under `torch.func` transforms (batched gradients) its plain form.
 
     There every op refuses its compiled backend, and the reference is made of ops that torch can transform.
     """
-    if torch._C._are_functorch_transforms_active() or any(isinstance(i, Tensor) and is_transformed(i) for i in inputs):
-        return function.forward(_Nothing(), *inputs)
-    return function.apply(*inputs)
+    if torch._C._are_functorch_transforms_active() or any(
+        isinstance(i, Tensor) and is_transformed(i) for i in inputs
+    ):
+        out: Tensor = function.forward(_Nothing(), *inputs)
+        return out
+    out = function.apply(*inputs)  # type: ignore[no-untyped-call]
+    return out
 
 
 class _Nothing:
@@ -62,7 +66,7 @@ class SegmentSum(torch.autograd.Function):
     """`out[n] = sum (or mean) of m[e] over the edges e that arrive at n`."""
 
     @staticmethod
-    def forward(ctx: Any, m: Tensor, topology: Topology, reduce: str) -> Tensor:
+    def forward(ctx: Any, m: Tensor, topology: Topology, reduce: str) -> Any:
         ctx.topology, ctx.reduce = topology, reduce
         out, _ = ops.gather_reduce(topology.by_dst, flat(m), None, "edge", "edge", reduce)
         return out.view(topology.num_dst, *m.shape[1:])
@@ -83,7 +87,8 @@ def segment_sum(topology: Topology, m: Tensor) -> Tensor:
 def inverse_degrees(topology: Topology, like: Tensor) -> Tensor:
     """`(num_dst,)`: one over the in-degree, one for nodes without edges."""
     return topology.derived(
-        ("inverse_degrees", like.dtype), lambda: topology.in_degrees().clamp(min=1).to(like.dtype).reciprocal()
+        ("inverse_degrees", like.dtype),
+        lambda: topology.in_degrees().clamp(min=1).to(like.dtype).reciprocal(),
     )
 
 
@@ -94,7 +99,7 @@ class ReduceSum(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor | None, topology: Topology, reduce: str) -> Tensor:
+    def forward(ctx: Any, x: Tensor, weight: Tensor | None, topology: Topology, reduce: str) -> Any:
         ctx.topology, ctx.reduce = topology, reduce
         ctx.save_for_backward(x, weight)
         order = topology.by_dst
@@ -128,7 +133,7 @@ class Dot(torch.autograd.Function):
     """`out[e, h] = sum over d of a[dst(e), h, d] * b[src(e), h, d]`."""
 
     @staticmethod
-    def forward(ctx: Any, a: Tensor, b: Tensor, topology: Topology, heads: int) -> Tensor:
+    def forward(ctx: Any, a: Tensor, b: Tensor, topology: Topology, heads: int) -> Any:
         ctx.topology = topology
         ctx.save_for_backward(a, b)
         return ops.edge_dot(topology.by_dst, a, b, heads, "other")
@@ -146,7 +151,9 @@ class Extreme(torch.autograd.Function):
     """`out[n] = max (or min) of w[e] * x[i]` over the edges of n; `i` is the source, or the edge itself."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor | None, topology: Topology, reduce: str, x_on: str) -> Tensor:
+    def forward(
+        ctx: Any, x: Tensor, weight: Tensor | None, topology: Topology, reduce: str, x_on: str
+    ) -> Tensor:
         out, ties = ops.gather_reduce(topology.by_dst, x, weight, x_on, "edge", reduce)
         ctx.topology, ctx.x_on = topology, x_on
         ctx.save_for_backward(x, weight, out, ties)

@@ -115,7 +115,9 @@ LOWERINGS: dict[str, Lower] = {
     "leaky_relu": _leaky,
     "elu": _elu,
     "selu": lambda a: _elu(a, *_SELU),
-    "celu": lambda a, alpha=1.0: _elu(a, alpha, 1.0, 1.0 / (alpha.args[0] if isinstance(alpha, Expr) else alpha)),
+    "celu": lambda a, alpha=1.0: _elu(
+        a, alpha, 1.0, 1.0 / (alpha.args[0] if isinstance(alpha, Expr) else alpha)
+    ),
     "gelu": _gelu,
     "silu": lambda a: mul(a, make("sigmoid", a)),
     "mish": lambda a: mul(a, make("tanh", _log_one_plus_exp(a))),
@@ -164,5 +166,3 @@ def lower(name: str, func: Callable[..., Any], args: tuple[Any, ...], options: d
         return None
     options.pop("rounding_mode", None)
     return rule(*args, **options)
-
-

@@ -75,7 +75,8 @@ class Plan:
 
     def _rows(self) -> list[tuple[str, ...]]:
         return [
-            (s.rule, s.where, " x ".join(map(str, s.shape)), s.kernel, _size(s.bytes_written), s.why) for s in self.steps
+            (s.rule, s.where, " x ".join(map(str, s.shape)), s.kernel, _size(s.bytes_written), s.why)
+            for s in self.steps
         ]
 
     _HEADER = ("rule", "where", "rows x features", "kernel", "written", "why not fused")
@@ -83,7 +84,9 @@ class Plan:
     def __str__(self) -> str:
         rows = [self._HEADER, *self._rows()]
         widths = [max(len(row[c]) for row in rows) for c in range(len(self._HEADER))]
-        lines = ["  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows]
+        lines = [
+            "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows
+        ]
         return "\n".join([*lines, f"stored per edge: {_size(self.edge_bytes)}"])
 
     def __rich__(self) -> Any:

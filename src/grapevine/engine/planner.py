@@ -1,12 +1,12 @@
 """The planner: named rules rewrite a message's tree until kernels fit it; what is left is computed edge by edge.
 
-    split_linear  Linear(cat([x_i, x_j, e]))        -> one product per part, those of nodes done once per node
-    lift          f(x_j), f of the source alone     -> f(x) once per node, then gathered
-    distribute    sum and mean of a + b             -> the sum of both reductions, where one side is a node's own
-    factor        sum of c(dst) * m                 -> c(dst) times the reduction of m
-    sink_linear   sum of Linear(m)                  -> Linear(sum of m), the bias once per message
-    kernel        copy, or scale by edge, head, feature, with sum / mean / max / min: no message is stored
-    fuse          any element-wise message          -> one edge program, reduced or written per edge
+split_linear  Linear(cat([x_i, x_j, e]))        -> one product per part, those of nodes done once per node
+lift          f(x_j), f of the source alone     -> f(x) once per node, then gathered
+distribute    sum and mean of a + b             -> the sum of both reductions, where one side is a node's own
+factor        sum of c(dst) * m                 -> c(dst) times the reduction of m
+sink_linear   sum of Linear(m)                  -> Linear(sum of m), the bias once per message
+kernel        copy, or scale by edge, head, feature, with sum / mean / max / min: no message is stored
+fuse          any element-wise message          -> one edge program, reduced or written per edge
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from grapevine.engine.lowering import element_wise, lower
 from grapevine.engine.mode import computes_now, is_small
 from grapevine.engine.plan import note
 from grapevine.engine.rules import linear_parts, rewrite
-from grapevine.engine.tree import Apply, Leaf, Node, Side, needs_autograd, tail_of
+from grapevine.engine.tree import Apply, Leaf, Node, Side, call, needs_autograd, tail_of
 from grapevine.topology import Topology
 
 #: Dtypes that kernels reduce; others (integers, complex) take ATen's reductions.
@@ -58,7 +58,9 @@ def reduce(topology: Topology, m: Tensor, how: str) -> Tensor:
             return _stored(topology, materialise(m), how, "the message was computed already")
         node = tree_of(m)
         if node is None or needs_autograd(node):
-            return _stored(topology, materialise(m), how, "a gradient hook or a foreign autograd function watches it")
+            return _stored(
+                topology, materialise(m), how, "a gradient hook or a foreign autograd function watches it"
+            )
         shape = (topology.num_dst, *m.shape[1:])
         planner = _Planner(topology, m.dtype)
         out = planner.reduce(rewrite(node, {}), how)
@@ -142,7 +144,12 @@ class _Planner:
             for factor, rest in (node.args, node.args[::-1]):
                 if isinstance(factor, (int, float)):
                     return factor * self.reduce(rest, how)
-                if isinstance(factor, Node) and isinstance(rest, Node) and factor.side is Side.DST and rest.side:
+                if (
+                    isinstance(factor, Node)
+                    and isinstance(rest, Node)
+                    and factor.side is Side.DST
+                    and rest.side
+                ):
                     x = self.lift(factor)
                     note("factor", "nodes", x.shape, "torch", x)
                     return x * self.reduce(rest, how)
@@ -160,7 +167,12 @@ class _Planner:
 
     def scaled(self, node: Node, how: str) -> Tensor | None:
         """`w * x_j` with w per edge, head or feature."""
-        if not (isinstance(node, Apply) and node.name == "mul" and not node.params and _both(node.args, (Node, Node))):
+        if not (
+            isinstance(node, Apply)
+            and node.name == "mul"
+            and not node.params
+            and _both(node.args, (Node, Node))
+        ):
             return None
         for weight, rows in (node.args, node.args[::-1]):
             if weight.side is Side.EDGE and rows.side is Side.SRC and self.lifts(rows):
@@ -205,9 +217,17 @@ class _Planner:
         assert isinstance(node, Apply)
         if node.side in (Side.SRC, Side.DST) and self.lifts(node):
             return evaluate.connected(Leaf(node.side, self.lift(node)), self.topology)
-        out = evaluate.call(node, self.values)
+        out = call(node, self.values)
         if node.side not in (Side.EDGE, Side.NONE):
-            note("stored", "edges", out.shape, "torch", out, stored=True, why=f"{node.name} is not element-wise")
+            note(
+                "stored",
+                "edges",
+                out.shape,
+                "torch",
+                out,
+                stored=True,
+                why=f"{node.name} is not element-wise",
+            )
         return out
 
     def program(self, node: Node, how: str) -> Tensor | None:

@@ -1,6 +1,6 @@
 """The planner's rewrites of trees: each rule has a name, a reason and one function from node to node.
 
-    split_linear  Linear(cat([x_i, x_j, e]))  -> one product per part; Linear(x_j - x_i) -> Linear(x_j) - Linear(x_i)
+split_linear  Linear(cat([x_i, x_j, e]))  -> one product per part; Linear(x_j - x_i) -> Linear(x_j) - Linear(x_i)
 """
 
 from __future__ import annotations
@@ -49,7 +49,14 @@ def split_linear(node: Apply) -> Node:
         # The bias goes with the first part, so that it is counted once per edge.
         first = total is None
         scaled = block if sign > 0 or not first else -block
-        piece = Apply("linear", F.linear, (part, Leaf(Side.NONE, scaled), bias if first else None), {}, node.tail, node.dtype)
+        piece = Apply(
+            "linear",
+            F.linear,
+            (part, Leaf(Side.NONE, scaled), bias if first else None),
+            {},
+            node.tail,
+            node.dtype,
+        )
         if total is None:
             total = piece
         elif sign > 0:

@@ -206,7 +206,12 @@ def getitem(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, A
     if not _is_edge(x) or not index:
         return None
     for i in index:
-        if not (i is None or i is Ellipsis or isinstance(i, slice) or (isinstance(i, int) and not isinstance(i, bool))):
+        if not (
+            i is None
+            or i is Ellipsis
+            or isinstance(i, slice)
+            or (isinstance(i, int) and not isinstance(i, bool))
+        ):
             return None
     used = sum(i is not None and i is not Ellipsis for i in index)
     if index[0] is Ellipsis:
@@ -253,7 +258,13 @@ def matmul(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, An
     if len(args) != 2 or kwargs:
         return None
     x, weight = args
-    if not _is_edge(x) or x.dim() < 2 or _is_edge(weight) or not isinstance(weight, Tensor) or weight.dim() > 2:
+    if (
+        not _is_edge(x)
+        or x.dim() < 2
+        or _is_edge(weight)
+        or not isinstance(weight, Tensor)
+        or weight.dim() > 2
+    ):
         return None
     return Call(torch.matmul, (x, weight), {}, x.dim(), aligned=False)
 
@@ -282,7 +293,10 @@ def dropout(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, A
 def _methods(*names: str) -> tuple[Callable[..., Any], ...]:
     """The functions of these names in torch, torch.Tensor and torch.nn.functional; operators are the tensor's alone."""
     return tuple(
-        getattr(room, n) for n in names for room in ((Tensor,) if n[0] == "_" else (torch, Tensor, F)) if hasattr(room, n)
+        getattr(room, n)
+        for n in names
+        for room in ((Tensor,) if n[0] == "_" else (torch, Tensor, F))
+        if hasattr(room, n)
     )
 
 
@@ -392,7 +406,9 @@ def infer(
     # A few rows in place of E, of a number that no other axis has. The meta device would do, but loads torch's compiler.
     taken = {size for t in inputs for size in t.shape}
     rows = next(n for n in range(2, 3 + len(taken)) if n not in taken)
-    shapes = ((rows, *t.shape[1:]) if n.side else tuple(t.shape) for t, n in zip(inputs, operands, strict=True))
+    shapes = (
+        (rows, *t.shape[1:]) if n.side else tuple(t.shape) for t, n in zip(inputs, operands, strict=True)
+    )
     described = [torch.ones(s, dtype=t.dtype, device="cpu") for s, t in zip(shapes, inputs, strict=True)]
     described.reverse()
     args = []

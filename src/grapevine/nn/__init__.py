@@ -30,8 +30,9 @@ from grapevine.nn.models import *
 from grapevine.nn.norm import *
 from grapevine.nn.pool import *
 from grapevine.nn.sequential import Sequential
+from grapevine.nn.to_hetero import to_hetero, to_hetero_with_bases
 
-__all__ = ["PositionalEncoding", "Sequential", "TemporalEncoding"]
+__all__ = ["PositionalEncoding", "Sequential", "TemporalEncoding", "to_hetero", "to_hetero_with_bases"]
 __all__ += aggr.__all__
 __all__ += attention.__all__
 __all__ += conv.__all__

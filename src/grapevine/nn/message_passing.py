@@ -6,7 +6,7 @@ import inspect
 from collections import OrderedDict
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -22,9 +22,22 @@ from grapevine.topology import remember_grouping
 
 #: Arguments that `propagate` knows without being told.
 SPECIAL = frozenset(
-    {"edge_index", "adj_t", "edge_index_i", "edge_index_j", "size", "size_i", "size_j", "ptr", "index", "dim_size"}
+    {
+        "edge_index",
+        "adj_t",
+        "edge_index_i",
+        "edge_index_j",
+        "size",
+        "size_i",
+        "size_j",
+        "ptr",
+        "index",
+        "dim_size",
+    }
 )
 _EDGE_VALUES = ("edge_weight", "edge_attr", "edge_type")
+#: Aggregations that a product with a sparse matrix may stand for.
+_PRODUCTS = ("add", "sum", "mean", "min", "max")
 _FLOWS = ("source_to_target", "target_to_source")
 _HOOKS = ("propagate", "message", "aggregate", "message_and_aggregate", "edge_update")
 _REQUIRED = inspect.Parameter.empty
@@ -102,6 +115,10 @@ class MessagePassing(torch.nn.Module):
         self.flow = flow
         self.node_dim = node_dim
         self.decomposed_layers = decomposed_layers
+        #: Whether `message_and_aggregate` takes sparse adjacencies: it is overridden, and no other aggregation is asked for.
+        self.fuse = type(self).message_and_aggregate is not MessagePassing.message_and_aggregate and (
+            self.aggr is None or (isinstance(self.aggr, str) and self.aggr in _PRODUCTS)
+        )
         self._explain: bool | None = None
         self._edge_mask: Tensor | None = None
         self._loop_mask: Tensor | None = None
@@ -136,15 +153,21 @@ class MessagePassing(torch.nn.Module):
 
     def message_and_aggregate(self, edge_index: Any) -> Tensor:
         """Both at once from a sparse adjacency `adj_t`; used where a layer overrides it and receives `torch.sparse`."""
-        raise GraphTypeError(f"{type(self).__name__} does not override message_and_aggregate; use propagate instead")
+        raise GraphTypeError(
+            f"{type(self).__name__} does not override message_and_aggregate; use propagate instead"
+        )
 
     def edge_update(self) -> Tensor:
         """New features of the edges, for `edge_updater`."""
-        raise GraphTypeError(f"{type(self).__name__} does not override edge_update; define it to use edge_updater")
+        raise GraphTypeError(
+            f"{type(self).__name__} does not override edge_update; define it to use edge_updater"
+        )
 
     # -- the machine -----------------------------------------------------------------------------------
 
-    def propagate(self, edge_index: Any, size: tuple[int | None, int | None] | None = None, **kwargs: Any) -> Tensor:
+    def propagate(
+        self, edge_index: Any, size: tuple[int | None, int | None] | None = None, **kwargs: Any
+    ) -> Tensor:
         """Sends messages: `message`, `aggregate`, `update`.
 
         Args:
@@ -155,39 +178,28 @@ class MessagePassing(torch.nn.Module):
         Raises:
             GraphTypeError: if a method asks for something that was not given.
         """
-        for hook in self._hooked("propagate_pre"):
-            result = hook(self, (edge_index, size, kwargs))
-            if result is not None:
-                edge_index, size, kwargs = result
-        if (
-            isinstance(edge_index, Tensor)
-            and edge_index.layout is not torch.strided
-            and not self.explain
-            and type(self).message_and_aggregate is not MessagePassing.message_and_aggregate
-        ):
+        edge_index, size, kwargs = self._before("propagate", edge_index, size, kwargs)
+        if self.fuse and not self.explain and is_torch_sparse_tensor(edge_index):
             out = self._fused(edge_index, kwargs)
         else:
             with engine.scope():
                 out = self._message_passing(edge_index, size, kwargs)
-        for hook in self._hooked("propagate"):
-            result = hook(self, (edge_index, size, kwargs), out)
-            if result is not None:
-                out = result
-        return out
+        return self._after("propagate", out, edge_index, size, kwargs)
 
     def _message_passing(self, adjacency: Any, size: Any, kwargs: dict[str, Any]) -> Tensor:
         cls = type(self)
         given = _Given(self, adjacency, size, kwargs, ("message", "aggregate", "update"))
         inputs = self._arguments(cls.message, 1, given)
-        inputs = self._before("message", inputs)
+        (inputs,) = self._before("message", inputs)
         out = self.message(**inputs)
-        out = self._after("message", inputs, out)
+        out = self._after("message", out, inputs)
         if self.explain:
-            out = self.explain_message(engine.materialise(out), given.dim_size)
+            method = getattr(self.explain_message, "__func__", self.explain_message)
+            out = self.explain_message(engine.materialise(out), **self._arguments(method, 2, given))
         inputs = self._arguments(cls.aggregate, 2, given)
-        inputs = self._before("aggregate", inputs)
+        (inputs,) = self._before("aggregate", inputs)
         reduced = self.aggregate(out, **inputs)
-        reduced = self._after("aggregate", inputs, reduced)
+        reduced = self._after("aggregate", reduced, inputs)
         out = self.update(reduced, **self._arguments(cls.update, 2, given))
         return _settled(out)
 
@@ -195,21 +207,20 @@ class MessagePassing(torch.nn.Module):
         cls = type(self)
         given = _Given(self, adjacency, None, kwargs, ("message_and_aggregate", "update"))
         inputs = self._arguments(cls.message_and_aggregate, 2, given)
-        inputs = self._before("message_and_aggregate", inputs)
+        adjacency, inputs = self._before("message_and_aggregate", adjacency, inputs)
         out = self.message_and_aggregate(adjacency, **inputs)
-        out = self._after("message_and_aggregate", inputs, out)
+        out = self._after("message_and_aggregate", out, adjacency, inputs)
         return _settled(self.update(out, **self._arguments(cls.update, 2, given)))
 
     def edge_updater(
         self, edge_index: Any, size: tuple[int | None, int | None] | None = None, **kwargs: Any
     ) -> Tensor:
         """Computes new edge features with `edge_update`, whose arguments are found as those of `message`."""
+        edge_index, size, kwargs = self._before("edge_update", edge_index, size, kwargs)
         with engine.scope():
             given = _Given(self, edge_index, size, kwargs, ("edge_update",))
-            inputs = self._arguments(type(self).edge_update, 1, given)
-            inputs = self._before("edge_update", inputs)
-            out = self.edge_update(**inputs)
-            return _settled(self._after("edge_update", inputs, out))
+            out = _settled(self.edge_update(**self._arguments(type(self).edge_update, 1, given)))
+        return self._after("edge_update", out, edge_index, size, kwargs)
 
     def _arguments(self, method: Callable[..., Any], skip: int, given: _Given) -> dict[str, Any]:
         named, open_ended = _parameters(method, skip)
@@ -244,7 +255,9 @@ class MessagePassing(torch.nn.Module):
         """Multiplies each message by its edge's mask (through a sigmoid where the explainer asks for it)."""
         mask = self._edge_mask
         if mask is None:
-            raise GraphValueError("expected an edge mask while explain is set, got none; set it with an explainer first")
+            raise GraphValueError(
+                "expected an edge mask while explain is set, got none; set it with an explainer first"
+            )
         if self._apply_sigmoid:
             mask = mask.sigmoid()
         axis = self.node_dim % inputs.dim()
@@ -263,16 +276,16 @@ class MessagePassing(torch.nn.Module):
         hooks = self._hooks.get(name)
         return list(hooks.values()) if hooks else []
 
-    def _before(self, name: str, inputs: dict[str, Any]) -> dict[str, Any]:
+    def _before(self, name: str, *inputs: Any) -> tuple[Any, ...]:
         for hook in self._hooked(name + "_pre"):
-            result = hook(self, (inputs,))
+            result = hook(self, inputs)
             if result is not None:
-                inputs = result[0] if isinstance(result, tuple) else result
+                inputs = result if isinstance(result, tuple) else (result,)
         return inputs
 
-    def _after(self, name: str, inputs: dict[str, Any], out: Any) -> Any:
+    def _after(self, name: str, out: Any, *inputs: Any) -> Any:
         for hook in self._hooked(name):
-            result = hook(self, (inputs,), out)
+            result = hook(self, inputs, out)
             if result is not None:
                 out = result
         return out
@@ -308,31 +321,31 @@ class MessagePassing(torch.nn.Module):
         return self._register("aggregate", hook)
 
     def register_message_and_aggregate_forward_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
-        """Calls `hook(module, (kwargs,))` before `message_and_aggregate`."""
+        """Calls `hook(module, (edge_index, kwargs))` before `message_and_aggregate`."""
         return self._register("message_and_aggregate_pre", hook)
 
     def register_message_and_aggregate_forward_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
-        """Calls `hook(module, (kwargs,), out)` after `message_and_aggregate`."""
+        """Calls `hook(module, (edge_index, kwargs), out)` after `message_and_aggregate`."""
         return self._register("message_and_aggregate", hook)
 
     def register_edge_update_forward_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
-        """Calls `hook(module, (kwargs,))` before `edge_update`."""
+        """Calls `hook(module, (edge_index, size, kwargs))` before `edge_update`."""
         return self._register("edge_update_pre", hook)
 
     def register_edge_update_forward_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
-        """Calls `hook(module, (kwargs,), out)` after `edge_update`."""
+        """Calls `hook(module, (edge_index, size, kwargs), out)` after `edge_update`."""
         return self._register("edge_update", hook)
 
     def __repr__(self) -> str:
         if hasattr(self, "in_channels") and hasattr(self, "out_channels"):
             return f"{type(self).__name__}({self.in_channels}, {self.out_channels})"
-        return f"{type(self).__name__}()"
+        return f"{type(self).__name__}({getattr(self, 'channels', '')})"
 
 
 @lru_cache(maxsize=None)
-def _lifted(cls: type[MessagePassing], methods: tuple[str, ...]) -> tuple[tuple[str, int], ...]:
+def _lifted(cls: Any, methods: tuple[str, ...]) -> tuple[tuple[str, int], ...]:
     """Node tensors that the methods see from the edges: their names, with 0 for the source side and 1 for the target's."""
-    found = {}
+    found: dict[tuple[str, int], None] = {}
     for method in methods:
         for name in _parameters(getattr(cls, method), 1)[0]:
             if name[-2:] in ("_i", "_j") and name not in SPECIAL:
@@ -353,14 +366,25 @@ class _Given:
     __slots__ = ("adjacency", "edges", "kwargs", "layer", "size")
 
     def __init__(
-        self, layer: MessagePassing, adjacency: Any, size: Any, kwargs: dict[str, Any], methods: tuple[str, ...]
+        self,
+        layer: MessagePassing,
+        adjacency: Any,
+        size: Any,
+        kwargs: dict[str, Any],
+        methods: tuple[str, ...],
     ) -> None:
         self.layer = layer
         self.adjacency = adjacency
         self.kwargs = kwargs
         forward = layer.flow == "source_to_target"
         sizes: list[int | None] = [None, None] if size is None else list(size)
-        for name, side in _lifted(type(layer), methods):
+        if is_torch_sparse_tensor(adjacency):
+            if not forward:
+                raise GraphValueError(
+                    "expected flow='source_to_target' with a sparse adjacency, got 'target_to_source'; pass adj_t.t() instead"
+                )
+            sizes = [adjacency.shape[1], adjacency.shape[0]]
+        for name, side in _lifted(cast(Any, type(layer)), methods):
             value = kwargs.get(name)
             if isinstance(value, (tuple, list)):  # (those that send, those that receive), whatever the flow
                 self._fit(sizes, 0 if forward else 1, value[0], name)
@@ -369,7 +393,11 @@ class _Given:
                 self._fit(sizes, side if forward else 1 - side, value, name)
         first, second = sizes
         # One set of nodes where only one side is known.
-        wanted = None if first is None and second is None else (second if first is None else first, first if second is None else second)
+        wanted = (
+            None
+            if first is None and second is None
+            else (second if first is None else first, first if second is None else second)
+        )
         edges = Edges.of(adjacency, wanted)
         self.edges = edges if forward else edges.reverse()
         self.size = edges.size
@@ -431,10 +459,11 @@ class _Given:
             return remember_grouping(edges) if not engine.computes_now() else edges.dst_index
         if name == "edge_index_j":
             return edges.src_index
-        if name == "edge_index":
+        if name in ("edge_index", "adj_t"):  # whichever of the two it is
+            sparse = is_torch_sparse_tensor(self.adjacency)
+            if sparse != (name == "adj_t"):
+                return None
             return self.adjacency if isinstance(self.adjacency, Tensor) else self.edges.edge_index
-        if name == "adj_t":
-            return self.adjacency
         if name == "size":
             return list(self.size)
         if name in ("size_i", "dim_size"):

@@ -59,10 +59,10 @@ class ModuleDict(torch.nn.ModuleDict):
     def __contains__(self, key: Any) -> bool:
         return super().__contains__(self.to_internal_key(key))
 
-    def keys(self) -> Iterable[Any]:  # type: ignore[override]
-        return [self.to_external_key(key) for key in super().keys()]
+    def keys(self) -> Iterable[Any]:
+        return [self.to_external_key(key) for key in super().__iter__()]
 
-    def items(self) -> Iterable[tuple[Any, Module]]:  # type: ignore[override]
+    def items(self) -> Iterable[tuple[Any, Module]]:
         return [(self.to_external_key(key), module) for key, module in super().items()]
 
 

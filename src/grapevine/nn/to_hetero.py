@@ -173,7 +173,7 @@ def _name(key: Type) -> str:
     return name.replace(" ", "_").replace("-", "_").replace(":", "_")
 
 
-# -- what both have in common --------------------------------------------------------------------------------------
+# -- what both have in common --------------------------------------------------------------------------------
 
 
 class _Steps(Tracer):
@@ -235,7 +235,7 @@ class _Rewrite:
         converted = {name: self._convert(children[name], name) for name in dict.fromkeys([*first, *children])}
         converted.update(self.added())
         root = copy.copy(self.module)
-        root._modules = converted
+        root._modules = dict(converted)
         model = GraphModule(root, self.new)
         for name, child in converted.items():  # in this order, and with those that the program does not use
             model._modules.pop(name, None)
@@ -284,7 +284,7 @@ def _over(value: Any, on_node: Callable[[Node], Any]) -> Any:
 def _reset(module: Module, target: str) -> None:
     """Draws new numbers for a copy."""
     if hasattr(module, "reset_parameters"):
-        module.reset_parameters()
+        module.reset_parameters()  # type: ignore[operator]
     elif any(is_lazy(p) or p.numel() for p in module.parameters()):
         warnings.warn(
             f"the copies of {target!r} begin with the same numbers; give it a method reset_parameters()",
@@ -292,7 +292,7 @@ def _reset(module: Module, target: str) -> None:
         )
 
 
-# -- one layer for each type -----------------------------------------------------------------------------------------
+# -- one layer for each type ---------------------------------------------------------------------------------
 
 
 def pick(values: Mapping[Any, Any] | None, key: Type) -> Any:
@@ -392,15 +392,16 @@ class _PerType(_Rewrite):
             if isinstance(key, tuple) and key[0] in value:
                 return value[key[0]] if key[0] == key[-1] else (value[key[0]], value.get(key[-1]))
             raise GraphValueError(
-                f"expected features for {key!r} at the step {node.name!r}, but the step {n.name!r} has made none; every "
-                "node type must be the destination of some edge type, so that its features are updated"
+                f"expected features for {key!r} at the step {node.name!r}, but the step {n.name!r} has made none; "
+                "every node type must be the destination of some edge type, so that its features are updated"
             )
 
         def argument(value: Any) -> Any:
             if pairs and isinstance(value, (tuple, list)) and len(value) == 2:
-                ends = [end if isinstance(end, Node) and self.level[end] == "node" else None for end in value]
-                if isinstance(key, tuple) and None not in ends:
-                    return of_type(ends[0], key[0]), of_type(ends[1], key[-1])
+                first, second = value
+                on_nodes = all(isinstance(end, Node) and self.level[end] == "node" for end in value)
+                if isinstance(key, tuple) and on_nodes:
+                    return of_type(first, key[0]), of_type(second, key[-1])
             return _over(value, lambda n: of_type(n, key))
 
         return tuple(argument(a) for a in node.args), {name: argument(a) for name, a in node.kwargs.items()}
@@ -420,7 +421,7 @@ class _PerType(_Rewrite):
         return copies
 
 
-# -- all types in one graph ---------------------------------------------------------------------------------------------
+# -- all types in one graph ----------------------------------------------------------------------------------
 
 
 def _is_index(value: Tensor) -> bool:
@@ -610,20 +611,20 @@ class HeteroBasisConv(Module):
         self.convs = ModuleList()
         device = next((p.device for p in module.parameters()), None)
         for _ in range(num_bases):
-            conv = copy.deepcopy(module)
+            conv: Any = copy.deepcopy(module)
             conv.edge_type_weight = Parameter(torch.empty(1, num_relations, device=device))
             conv.register_message_forward_hook(_weigh)
             self.convs.append(conv)
+            if num_bases == 1:  # keeps its numbers
+                torch.nn.init.xavier_uniform_(conv.edge_type_weight)
         if num_bases > 1:
             self.reset_parameters()
-        else:
-            torch.nn.init.xavier_uniform_(conv.edge_type_weight)
 
     def reset_parameters(self) -> None:
         """Draws new numbers."""
         for conv in self.convs:
             _reset(conv, repr(conv))
-            torch.nn.init.xavier_uniform_(conv.edge_type_weight)
+            torch.nn.init.xavier_uniform_(conv.edge_type_weight)  # type: ignore[arg-type]
 
     def forward(self, edge_type: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         return sum(self._run(edge_type, args, kwargs))  # type: ignore[return-value]
@@ -644,8 +645,8 @@ def _weigh(module: Any, inputs: Any, message: Tensor) -> Tensor:
     axis = module.node_dim % message.dim()
     if message.shape[axis] != edge_type.shape[0]:
         raise GraphValueError(
-            f"expected a message for each of {edge_type.shape[0]} edges, got {message.shape[axis]} from {module}; where "
-            "the layer adds self-loops, pass add_self_loops=False"
+            f"expected a message for each of {edge_type.shape[0]} edges, got {message.shape[axis]} from {module}; "
+            "where the layer adds self-loops, pass add_self_loops=False"
         )
     weight = module.edge_type_weight.view(-1)[edge_type]
     return weight.view(-1, *[1] * (message.dim() - 1 - axis)) * message

@@ -10,7 +10,7 @@ from torch import Tensor
 core: ModuleType | None
 missing: str | None
 try:
-    from grapevine import _core as core  # type: ignore[attr-defined, no-redef]
+    from grapevine import _core as core  # type: ignore[no-redef]
 
     missing = None
 except ImportError as error:  # installed without a compiler, or with GRAPEVINE_PURE=1
@@ -28,7 +28,9 @@ def reasons(*tensors: Tensor | None, floating: tuple[Tensor | None, ...] = ()) -
     found = []
     for tensor in tensors:
         if tensor is not None and tensor.dtype is not torch.int32:
-            found.append(f"the index has dtype {tensor.dtype}, the core reads int32 (2^31 or more nodes or edges?)")
+            found.append(
+                f"the index has dtype {tensor.dtype}, the core reads int32 (2^31 or more nodes or edges?)"
+            )
             break
     first = None
     for tensor in floating:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -82,7 +83,7 @@ def mlp(*channels: int) -> Sequential:
     """Linear maps with ReLUs in between, the same for both libraries."""
     torch.manual_seed(7)
     modules: list[torch.nn.Module] = []
-    for inputs, outputs in zip(channels, channels[1:]):
+    for inputs, outputs in pairwise(channels):
         modules += [Linear(inputs, outputs), ReLU()]
     return Sequential(*modules[:-1])
 
@@ -121,19 +122,19 @@ ATTENTION = [
         lambda nn: nn.GATConv(6, 4, edge_dim=3, fill_value=torch.tensor([1.0, 2.0, 3.0])),
         with_attr(nodes(6), 3),
         per_edge=True,
-    ),  # fmt: skip
+    ),
     Case(
         "gat_edge_no_loops",
         lambda nn: nn.GATConv(6, 4, edge_dim=3, add_self_loops=False),
         with_attr(nodes(6), 3),
         per_edge=True,
-    ),  # fmt: skip
+    ),
     Case(
         "gat_reversed",
         lambda nn: nn.GATConv(6, 4, heads=2, edge_dim=3, flow="target_to_source"),
         with_attr(nodes(6), 3),
         per_edge=True,
-    ),  # fmt: skip
+    ),
     Case("gat_dropout", lambda nn: nn.GATConv(6, 4, heads=2, dropout=0.4), nodes(6), train=True),
     Case("gat_pair", lambda nn: nn.GATConv((6, 5), 4, heads=2, residual=True), both(6, 5), BIPARTITE),
     Case(
@@ -148,7 +149,7 @@ ATTENTION = [
         with_attr(both(6, 6), 3),
         BIPARTITE[::2],
         per_edge=True,
-    ),  # fmt: skip
+    ),
     Case(
         "gat_pair_source", lambda nn: nn.GATConv((6, 5), 4, add_self_loops=False), without_target, BIPARTITE
     ),
@@ -188,7 +189,7 @@ ATTENTION = [
         with_attr(both(6, 5), 3),
         BIPARTITE,
         per_edge=True,
-    ),  # fmt: skip
+    ),
     Case(
         "gatv2_weights", lambda nn: nn.GATv2Conv(6, 4, heads=2), lambda g, e: (g.features(6), e, None, True)
     ),
@@ -221,7 +222,7 @@ ATTENTION = [
         with_attr(both(6, 5), 3),
         BIPARTITE,
         per_edge=True,
-    ),  # fmt: skip
+    ),
     Case(
         "transformer_weights",
         lambda nn: nn.TransformerConv(6, 4, heads=2),
@@ -242,7 +243,7 @@ PER_EDGE_NETWORK = [
         lambda nn: nn.NNConv(6, 4, mlp(3, 24), aggr="max", root_weight=False),
         with_attr(nodes(6), 3),
         per_edge=True,
-    ),  # fmt: skip
+    ),
     Case(
         "nn_pair",
         lambda nn: nn.NNConv((6, -1), 4, mlp(3, 24)),
@@ -256,20 +257,20 @@ PER_EDGE_NETWORK = [
         lambda g, e: ((g.features(6), None), e, g.edge_features(3), (g.num_src, g.num_dst)),
         BIPARTITE,
         per_edge=True,
-    ),  # fmt: skip
+    ),
     Case("pna", lambda nn: nn.PNAConv(6, 4, *PNA, deg=DEGREES), nodes(6)),
     Case(
         "pna_edge",
         lambda nn: nn.PNAConv(6, 4, *PNA, deg=DEGREES, edge_dim=3, pre_layers=2, post_layers=2),
         with_attr(nodes(6), 3),
         per_edge=True,
-    ),  # fmt: skip
+    ),
     Case(
         "pna_towers",
         lambda nn: nn.PNAConv(6, 4, *PNA, deg=DEGREES, edge_dim=3, towers=2, act="tanh", pre_layers=2),
         with_attr(nodes(6), 3),
         per_edge=True,
-    ),  # fmt: skip
+    ),
     Case(
         "pna_divided",
         lambda nn: nn.PNAConv(
@@ -285,7 +286,7 @@ PER_EDGE_NETWORK = [
         ),
         with_attr(nodes(6), 3),
         per_edge=True,
-    ),  # fmt: skip
+    ),
     Case("pointnet", lambda nn: nn.PointNetConv(), lambda g, e: (g.features(6), g.features(3, seed=9), e)),
     Case(
         "pointnet_alone",
@@ -296,13 +297,13 @@ PER_EDGE_NETWORK = [
         "pointnet_sum",
         lambda nn: nn.PointNetConv(mlp(9, 8, 4), mlp(4, 5), aggr="sum", add_self_loops=False),
         lambda g, e: (g.features(6), g.features(3, seed=9), e),
-    ),  # fmt: skip
+    ),
     Case(
         "pointnet_pair",
         lambda nn: nn.PointNetConv(mlp(9, 8, 4), mlp(4, 5)),
         lambda g, e: ((g.features(6), None), g.pair(3, 3), e),
         BIPARTITE,
-    ),  # fmt: skip
+    ),
 ]
 
 RELATIONS = [
@@ -326,7 +327,7 @@ RELATIONS = [
         lambda nn: nn.RGCNConv(6, 4, 4, is_sorted=True),
         lambda g, e: (g.features(6), e, types(g, 4).sort()[0]),
         per_edge=True,
-    ),  # fmt: skip
+    ),
     Case(
         "rgcn_reversed",
         lambda nn: nn.RGCNConv(6, 4, 4, flow="target_to_source"),
@@ -339,7 +340,7 @@ RELATIONS = [
         lambda nn: nn.RGCNConv(12, 4, 4, num_bases=3, aggr="sum"),
         with_types(numbers(12), 4),
         per_edge=True,
-    ),  # fmt: skip
+    ),
     Case(
         "rgcn_no_features",
         lambda nn: nn.RGCNConv(8, 4, 4),
@@ -356,7 +357,7 @@ RELATIONS = [
         lambda nn: nn.FastRGCNConv(6, 4, 4, num_bases=3, aggr="sum"),
         with_types(nodes(6), 4),
         per_edge=True,
-    ),  # fmt: skip
+    ),
     Case(
         "fast_rgcn_blocks",
         lambda nn: nn.FastRGCNConv(6, 4, 4, num_blocks=2),

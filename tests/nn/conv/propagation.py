@@ -92,11 +92,11 @@ def _variants(name: str, make: Any) -> list[Case]:
     channels = 4 if name == "gcn_max" else 6
     plain = Case(name, make, nodes(channels))
     of_edges = Case(f"{name}_weighted", make, weighted(nodes(channels)), ONE_LOOP, per_edge=True)
-    back = Case(f"{name}_reversed", lambda nn: make(nn, flow="target_to_source"), nodes(channels))
+    back = Case(f"{name}_reversed", lambda nn: make(nn, flow="target_to_source"), nodes(channels), SQUARE[:1])
     if name == "gcn_improved":  # of the self-loops only, and a sparse adjacency always has weights
         return [of_edges]
     if name == "cheb_plain":  # the peer divides by the largest eigenvalue, which is 0 without edges
-        return [replace(case, graphs=case.graphs[:2]) for case in (plain, of_edges, back)]
+        return [replace(case, graphs=case.graphs[:2]) for case in (plain, of_edges)]
     return [plain, of_edges, back]
 
 
@@ -151,7 +151,9 @@ PAIRS = [
     ),
     Case("edge_pair", lambda nn: nn.EdgeConv(mlp(12, 4)), both(6, 6), BIPARTITE),
     Case("mf_pair", lambda nn: nn.MFConv((6, 5), 4, max_degree=2), both(6, 5), BIPARTITE),
-    Case("feast_pair", lambda nn: nn.FeaStConv(6, 4, heads=2, add_self_loops=False), both(6, 6), BIPARTITE[:2]),
+    Case(
+        "feast_pair", lambda nn: nn.FeaStConv(6, 4, heads=2, add_self_loops=False), both(6, 6), BIPARTITE[:2]
+    ),
     Case("gated_pair", lambda nn: nn.ResGatedGraphConv((6, 5), 4), both(6, 5), BIPARTITE),
     Case("general_pair", lambda nn: nn.GeneralConv((6, 5), 4), both(6, 5), BIPARTITE),
     Case("gen_pair", lambda nn: nn.GENConv((6, 5), 4, norm="layer"), both(6, 5), BIPARTITE),

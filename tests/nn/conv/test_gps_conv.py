@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 import torch
+from tests.nn.peer import SQUARE, assert_close, assert_same_as_peer, assert_same_start, normal
 
 from grapevine.errors import GraphValueError
 from grapevine.nn import conv
 from grapevine.nn.attention import PerformerAttention
 from grapevine.nn.attention.performer import orthogonal_matrix
-from tests.nn.peer import SQUARE, assert_close, assert_same_as_peer, assert_same_start, normal
 
 pyg = pytest.importorskip("torch_geometric.nn")
 

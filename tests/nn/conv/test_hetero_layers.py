@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from tests.nn.peer import assert_close, assert_same_as_peer, assert_same_start, integers, normal
 from torch import Tensor
 
 import grapevine as gv
@@ -13,7 +14,6 @@ from grapevine.errors import GraphValueError
 from grapevine.nn import conv
 from grapevine.nn.module_dict import ModuleDict, ParameterDict
 from grapevine.utils import to_torch_csr_tensor
-from tests.nn.peer import assert_close, assert_same_as_peer, assert_same_start, integers, normal
 
 pyg = pytest.importorskip("torch_geometric.nn")
 
@@ -145,7 +145,7 @@ def test_hetero_layers_take_edges() -> None:
         assert_close(actual[key], expected[key])
 
 
-# -- dictionaries of modules and parameters -----------------------------------------------------------------------------
+# -- dictionaries of modules and parameters ------------------------------------------------------------------
 
 KEYS = [("a", "to", "b"), ("a.x", "keys", "b"), "a.b", "keys", "items", "<a>", "plain"]
 

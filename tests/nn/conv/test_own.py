@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
+from tests.nn.peer import SQUARE, assert_close, assert_same_as_peer, normal
 
 import grapevine as gv
 from grapevine.errors import GraphIndexError, GraphTypeError, GraphValueError
 from grapevine.nn import conv
 from grapevine.utils import to_torch_coo_tensor, to_torch_csc_tensor, to_torch_csr_tensor
-from tests.nn.peer import SQUARE, assert_close, assert_same_as_peer, normal
 
 pyg = pytest.importorskip("torch_geometric.nn")
 

@@ -11,6 +11,8 @@ from torch.nn import Dropout, Linear, ReLU
 
 from grapevine.errors import GraphValueError
 
+_RELU = ReLU()
+
 
 def orthogonal_matrix(num_rows: int, num_cols: int) -> Tensor:
     """Random rows, (num_rows, num_cols), orthonormal in blocks of `num_cols`.
@@ -53,7 +55,9 @@ class PerformerProjection(torch.nn.Module):
     Source: "Rethinking Attention with Performers" (arXiv:2009.14794).
     """
 
-    def __init__(self, num_cols: int, kernel: Callable[[Tensor], Tensor] = ReLU()) -> None:
+    projection_matrix: Tensor
+
+    def __init__(self, num_cols: int, kernel: Callable[[Tensor], Tensor] = _RELU) -> None:
         super().__init__()
         self.num_rows = int(num_cols * math.log(num_cols))
         self.num_cols = num_cols
@@ -105,7 +109,7 @@ class PerformerAttention(torch.nn.Module):
         channels: int,
         heads: int,
         head_channels: int | None = 64,
-        kernel: Callable[[Tensor], Tensor] = ReLU(),
+        kernel: Callable[[Tensor], Tensor] = _RELU,
         qkv_bias: bool = False,
         attn_out_bias: bool = True,
         dropout: float = 0.0,

@@ -10,7 +10,7 @@ from torch import Tensor
 from grapevine.edges import Edges
 from grapevine.engine import must_be_plain
 from grapevine.errors import GraphValueError
-from grapevine.nn.conv._derived import self_looped
+from grapevine.nn.conv._derived import Derived, self_looped
 
 
 def replace_self_loops(
@@ -33,8 +33,7 @@ def replace_self_loops(
     Raises:
         GraphValueError: for a `fill_value` that is none of these.
     """
-    edges = Edges.of(edge_index, size)
-    graph = self_looped(edges, "new", in_order=True)
+    graph = _looped(Edges.of(edge_index, size))
     if edge_attr is None:
         return graph.edges, None
     num_loops = min(size)
@@ -56,12 +55,20 @@ def replace_self_loops(
     return graph.edges, torch.cat([edge_attr, loops])
 
 
+def _looped(edges: Edges) -> Derived:
+    if not must_be_plain():
+        return self_looped(edges, "new", in_order=True)
+    # A trace must not leave its tensors behind, nor can it look at them.
+    others = (edges.src_index != edges.dst_index).nonzero().view(-1)
+    loops = torch.arange(min(edges.size), device=edges.device)
+    pair = torch.cat([edges.edge_index[:, others], loops.expand(2, -1)], dim=1)
+    return Derived(Edges.of(pair, edges.size), torch.cat([others, torch.full_like(loops, edges.num_edges)]))
+
+
 def _without_loops(edges: Edges, num_loops: int) -> Edges:
     """All but the last edges."""
 
     def build() -> Edges:
-        end = edges.num_edges - num_loops
-        return Edges((edges.src_index[:end], edges.dst_index[:end]), size=edges.size)
+        return Edges.of(edges.edge_index[:, : edges.num_edges - num_loops], edges.size)
 
-    # A trace must not leave its tensors behind.
     return build() if must_be_plain() else edges.derived("without_loops", build)

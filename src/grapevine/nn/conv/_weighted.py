@@ -38,12 +38,7 @@ class WeightedConv(MessagePassing):
             send: `propagate`, from `x` to what arrives.
         """
         plain = type(lin) is Linear and not lin._forward_hooks and not lin._forward_pre_hooks
-        if (
-            plain
-            and lin.out_channels < lin.in_channels
-            and self.flow == "source_to_target"
-            and self.is_linear
-        ):
+        if plain and lin.out_channels < lin.in_channels and self.is_linear:
             out = send(F.linear(x, lin.weight))
             return out if lin.bias is None else out + lin.bias
         return lin(send(x))

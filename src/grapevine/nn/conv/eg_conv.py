@@ -24,8 +24,8 @@ class EGConv(NormalizedConv):
     r"""Aggregates a few linear maps of the features, and mixes the results by weights that each node makes itself.
 
     .. math::
-        \mathbf{x}^{\prime}_i = {\LARGE ||}_{h = 1}^H \sum_{\oplus \in \mathcal{A}} \sum_{b = 1}^B w^{(i)}_{h, \oplus, b}
-        \underset{j \in \mathcal{N}(i) \cup \{ i \}}{\bigoplus} \mathbf{\Theta}_b \mathbf{x}_j
+        \mathbf{x}^{\prime}_i = {\LARGE ||}_{h = 1}^H \sum_{\oplus \in \mathcal{A}} \sum_{b = 1}^B
+        w^{(i)}_{h, \oplus, b} \underset{j \in \mathcal{N}(i) \cup \{ i \}}{\bigoplus} \mathbf{\Theta}_b \mathbf{x}_j
 
     Args:
         in_channels: features F of a node; -1: those of the first input.
@@ -125,10 +125,10 @@ class EGConv(NormalizedConv):
         weight = sparse_values(adjacency)
         return gcn_norm(pair, weight, num_nodes, False, self.add_self_loops, self.flow, dtype)
 
-    def message(self, x_j: Tensor) -> Tensor:  # type: ignore[override]
+    def message(self, x_j: Tensor) -> Tensor:
         return x_j
 
-    def aggregate(  # type: ignore[override]
+    def aggregate(
         self,
         inputs: Tensor,
         index: Tensor,

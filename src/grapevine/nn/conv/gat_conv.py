@@ -186,7 +186,9 @@ class GATConv(MessagePassing):
         """`(Θ_e e) · a_e` for each head, as one map `e (Θ_eᵀ a_e)`: nothing of size (E, H, F') is stored."""
         if edge_attr.dim() == 1:
             edge_attr = edge_attr.view(-1, 1)
-        self.lin_edge.initialize_parameters(None, (edge_attr,))
+        assert self.lin_edge is not None
+        if self.lin_edge.in_channels < 0:
+            self.lin_edge.initialize_parameters(None, (edge_attr,))
         weight = self.lin_edge.weight.view(self.heads, self.out_channels, -1)
         return F.linear(edge_attr, (self.att_edge.view(self.heads, -1, 1) * weight).sum(1))
 

@@ -154,6 +154,7 @@ class GATv2Conv(MessagePassing):
         x = x_i + x_j
         if edge_attr is not None:
             edge_attr = edge_attr.view(-1, 1) if edge_attr.dim() == 1 else edge_attr
+            assert self.lin_edge is not None
             x = x + self.lin_edge(edge_attr).view(-1, self.heads, self.out_channels)
         alpha = (F.leaky_relu(x, self.negative_slope) * self.att).sum(-1)
         alpha = softmax(alpha, index, ptr, dim_size)

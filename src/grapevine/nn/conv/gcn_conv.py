@@ -147,8 +147,9 @@ class NormalizedConv(WeightedConv):
             weight = torch.ones(src.shape[0], dtype=dtype, device=src.device)
         exact = self.in_order or self.explain or self.aggr not in ("add", "sum")
         if self.add_self_loops and exact:
-            pair, weight = add_remaining_self_loops(edges.edge_index, weight, fill, num_nodes)
-            src, dst = pair
+            (src, dst), found = add_remaining_self_loops(edges.edge_index, weight, fill, num_nodes)
+            assert found is not None
+            weight = found
         elif self.add_self_loops:
             # No shape may depend on values: loops that are there stay, with weight 0, which a sum does not notice.
             loop = src == dst
@@ -164,8 +165,9 @@ class NormalizedConv(WeightedConv):
 
 
 def _by_degree(graph: Edges, dtype: torch.dtype) -> Tensor:
-    ones = torch.ones(graph.num_edges, dtype=dtype, device=graph.device)
-    return _scaled(ones, graph.in_degrees(dtype), graph.src_index, graph.dst_index)
+    wide = torch.promote_types(dtype, torch.float32)
+    ones = torch.ones(graph.num_edges, dtype=wide, device=graph.device)
+    return _scaled(ones, graph.in_degrees(wide), graph.src_index, graph.dst_index).to(dtype)
 
 
 class GCNConv(NormalizedConv):

@@ -80,9 +80,7 @@ class GINConv(WeightedConv):
     ) -> Tensor:
         source, target = (x, x) if isinstance(x, Tensor) else x
         out = self.propagate(edge_index, x=(source, target), edge_weight=sparse_values(edge_index), size=size)
-        if target is not None:
-            out = out + (1 + self.eps) * target
-        return self.nn(out)
+        return self.nn(out if target is None else out.addcmul(1 + self.eps, target))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(nn={self.nn})"
@@ -169,9 +167,7 @@ class GINEConv(MessagePassing):
         if edge_attr is None:
             raise GraphValueError("expected edge_attr, got none; use GINConv where edges have no features")
         out = self.propagate(edge_index, x=(source, target), edge_attr=edge_attr, size=size)
-        if target is not None:
-            out = out + (1 + self.eps) * target
-        return self.nn(out)
+        return self.nn(out if target is None else out.addcmul(1 + self.eps, target))
 
     def message(self, x_j: Tensor, edge_attr: Tensor) -> Tensor:
         if self.lin is not None:

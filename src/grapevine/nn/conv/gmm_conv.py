@@ -54,6 +54,11 @@ class GMMConv(MessagePassing):
     Source: "Geometric Deep Learning on Graphs and Manifolds using Mixture Model CNNs" (arXiv:1611.08402).
     """
 
+    g: Tensor
+    mu: Tensor
+    sigma: Tensor
+    bias: Tensor | None
+
     def __init__(
         self,
         in_channels: int | tuple[int, int],
@@ -79,9 +84,7 @@ class GMMConv(MessagePassing):
 
         waits = self.rel_in_channels <= 0
         for name, shape in self._shapes().items():
-            self.register_parameter(
-                name, UninitializedParameter() if waits else Parameter(torch.empty(shape))
-            )
+            setattr(self, name, UninitializedParameter() if waits else Parameter(torch.empty(shape)))
         if waits:
             self._hook = self.register_forward_pre_hook(self.initialize_parameters)
         self.root = (

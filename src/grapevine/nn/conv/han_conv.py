@@ -26,7 +26,8 @@ class HANConv(MessagePassing):
         \mathbf{z}^{(r)}_i = \mathrm{ReLU} \Big( \sum_{j \in \mathcal{N}_r(i)} \alpha^{(r)}_{ij} \mathbf{W} \mathbf{x}_j
         \Big), \qquad
         \mathbf{x}^{\prime}_i = \sum_r \beta_r \mathbf{z}^{(r)}_i, \qquad
-        \beta_r = \mathrm{softmax}_r \, \mathbf{q}^{\top} \frac{1}{N} \sum_i \tanh (\mathbf{K} \mathbf{z}^{(r)}_i + \mathbf{b})
+        \beta_r = \mathrm{softmax}_r \, \mathbf{q}^{\top} \frac{1}{N} \sum_i
+        \tanh (\mathbf{K} \mathbf{z}^{(r)}_i + \mathbf{b})
 
     Args:
         in_channels: features of a node, or those of each node type; -1: those of the first input.

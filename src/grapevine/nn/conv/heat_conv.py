@@ -54,7 +54,7 @@ class HEATConv(MessagePassing):
         (N, H F'), or (N, F') without `concat`.
 
     Example:
-        >>> conv = HEATConv(4, 8, num_node_types=2, num_edge_types=2, edge_type_emb_dim=3, edge_dim=5, edge_attr_emb_dim=6)
+        >>> conv = HEATConv(4, 8, 2, 2, edge_type_emb_dim=3, edge_dim=5, edge_attr_emb_dim=6)
         >>> types = torch.tensor([0, 1])
         >>> conv(torch.ones(2, 4), torch.tensor([[0, 1], [1, 0]]), types, types, torch.ones(2, 5)).shape
         torch.Size([2, 8])

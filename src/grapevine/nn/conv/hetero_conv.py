@@ -15,7 +15,7 @@ from grapevine.nn.module_dict import ModuleDict
 from grapevine.utils.hetero import check_add_self_loops
 
 EdgeType = tuple[str, str, str]
-_OVER_STACK = {
+_OVER_STACK: dict[str, Any] = {
     "sum": torch.sum,
     "mean": torch.mean,
     "min": torch.min,

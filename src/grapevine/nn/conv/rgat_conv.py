@@ -202,9 +202,8 @@ class RGATConv(MessagePassing):
             sent, x=g, alpha=self._modified(alpha, edges.dst_index, x.shape[0]), size=sent.size
         )
         if self.mod == "scaled":
-            psi = (
-                degree(edges.dst_index, x.shape[0], x.dtype).unsqueeze(1) @ self.l1 + self.b1
-            ).relu() @ self.l2 + self.b2
+            arrivals = degree(edges.dst_index, x.shape[0], x.dtype).unsqueeze(1)
+            psi = (arrivals @ self.l1 + self.b1).relu() @ self.l2 + self.b2
             out = out * psi.view(-1, 1, 1, self.out_channels)
         out = out.flatten(1) if self.concat else out.mean(1).flatten(1)
         out = out if self.bias is None else out + self.bias
@@ -212,6 +211,7 @@ class RGATConv(MessagePassing):
 
     def _mapped(self, x: Tensor, pairs: Relations) -> Tensor:
         """The features of the node of each pair (relation, node), mapped by the relation's matrix."""
+        matrices: Tensor
         if self.num_bases is None:
             matrices = self.weight
         else:

@@ -57,6 +57,10 @@ class RGCNConv(MessagePassing):
     Source: "Modeling Relational Data with Graph Convolutional Networks" (arXiv:1703.06103).
     """
 
+    comp: Tensor | None
+    root: Tensor | None
+    bias: Tensor | None
+
     def __init__(
         self,
         in_channels: int | tuple[int, int],
@@ -90,9 +94,8 @@ class RGCNConv(MessagePassing):
                 f"expected in_channels and out_channels to be multiples of num_blocks={num_blocks}, got "
                 f"{self.in_channels_l} and {out_channels}"
             )
-        shape = (self.in_channels_l // blocks, out_channels // blocks)
-        if num_blocks is not None:
-            shape = (num_blocks, *shape)
+        block = (self.in_channels_l // blocks, out_channels // blocks)
+        shape = block if num_blocks is None else (num_blocks, *block)
         self.weight = Parameter(torch.empty(num_relations if num_bases is None else num_bases, *shape))
         comp = None if num_bases is None else Parameter(torch.empty(num_relations, num_bases))
         self.register_parameter("comp", comp)

@@ -25,7 +25,8 @@ class SignedConv(MessagePassing):
     In the first layer both halves are the same features, and each averages over its own kind of edges alone.
 
     Args:
-        in_channels: features F of a node; of each half, where this is not the first layer; -1: those of the first input.
+        in_channels: features F of a node; of each half, where this is not the first layer; -1: those of
+            the first input.
         out_channels: features F' of each half.
         first_aggr: this is the first layer.
         bias: learn shifts.

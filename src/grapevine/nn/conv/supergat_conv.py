@@ -81,6 +81,8 @@ class SuperGATConv(MessagePassing):
     (arXiv:2204.04879).
     """
 
+    att_l: Tensor
+    att_r: Tensor
     bias: Tensor | None
 
     def __init__(

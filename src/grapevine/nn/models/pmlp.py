@@ -76,7 +76,9 @@ class PMLP(torch.nn.Module):
 
     def forward(self, x: Tensor, edge_index: Tensor | Edges | None = None) -> Tensor:
         if not self.training and edge_index is None:
-            raise GraphValueError("expected edge_index in evaluation mode, got none; pass it, or call model.train()")
+            raise GraphValueError(
+                "expected edge_index in evaluation mode, got none; pass it, or call model.train()"
+            )
         for i, lin in enumerate(self.lins):
             assert isinstance(lin, torch.nn.Linear)
             x = x @ lin.weight.t()

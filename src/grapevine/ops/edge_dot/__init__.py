@@ -10,4 +10,6 @@ from __future__ import annotations
 from grapevine.ops._backend import Backend, Op, no_reasons
 from grapevine.ops.edge_dot import cpu, reference
 
-edge_dot = Op("edge_dot", Backend("cpu", cpu.run, cpu.reasons), Backend("reference", reference.run, no_reasons))
+edge_dot = Op(
+    "edge_dot", Backend("cpu", cpu.run, cpu.reasons), Backend("reference", reference.run, no_reasons)
+)

@@ -95,5 +95,3 @@ def spread(row: Tensor, spec: LeafSpec, features: int) -> Tensor:
         return row.repeat_interleave(spec.period, dim=1)
     repeats = features if spec.mode == "scalar" else features // max(spec.period, 1)
     return row.repeat(1, repeats) if spec.mode == "periodic" else row.expand(-1, features)
-
-

@@ -9,7 +9,9 @@ from grapevine.ops import _core
 from grapevine.ops.order import Order
 
 
-def reasons(order: Order, x: Tensor, weight: Tensor | None, x_on: str, out: Tensor, share: Tensor) -> list[str]:
+def reasons(
+    order: Order, x: Tensor, weight: Tensor | None, x_on: str, out: Tensor, share: Tensor
+) -> list[str]:
     return _core.reasons(order.ptr, floating=(x, weight, out, share))
 
 

@@ -11,7 +11,9 @@ from grapevine.ops.order import Order
 REDUCE = {"sum": 0, "mean": 1, "max": 2, "min": 3}
 
 
-def reasons(order: Order, x: Tensor, weight: Tensor | None, x_on: str, weight_on: str, reduce: str) -> list[str]:
+def reasons(
+    order: Order, x: Tensor, weight: Tensor | None, x_on: str, weight_on: str, reduce: str
+) -> list[str]:
     return _core.reasons(order.ptr, floating=(x, weight))
 
 
