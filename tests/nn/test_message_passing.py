@@ -257,16 +257,23 @@ def multiplying(base: Base) -> type:
 @graphs
 @pytest.mark.parametrize("layout", LAYOUTS, ids=str)
 def test_message_and_aggregate(graph: Graph, layout: torch.layout) -> None:
-    matrix = adjacency(graph, layout)
+    matrix, peer_matrix = adjacency(graph, layout), adjacency(graph, torch.sparse_csr)
+    x, bias = graph.features(3), normal(3)
     for aggr in ("sum", None):
         ours, theirs = both(multiplying, aggr=aggr)
-        assert_same_as_peer(ours, theirs, graph.features(3), matrix, normal(3))
+        assert_same_as_peer(ours, theirs, x, matrix, bias, peer_inputs=(x, peer_matrix, bias))
     ours, theirs = both(multiplying, aggr="sum")
-    assert_same_as_peer(ours, theirs, graph.features(3), graph.edge_index)
+    assert_same_as_peer(ours, theirs, x, graph.edge_index)
     ours.fuse = theirs.fuse = False
-    assert_same_as_peer(ours, theirs, graph.features(3), matrix)
+    assert_same_as_peer(ours, theirs, x, matrix, peer_inputs=(x, peer_matrix))
     ours, theirs = both(multiplying, aggr="std")  # no aggregation that a product could stand for
-    assert_same_as_peer(ours, theirs, graph.features(3), matrix)
+    assert_same_as_peer(ours, theirs, x, matrix, peer_inputs=(x, peer_matrix))
+
+
+def test_a_fused_layer_needs_no_edges(monkeypatch: pytest.MonkeyPatch) -> None:
+    matrix = adjacency(SQUARE[0], torch.sparse_csr)
+    monkeypatch.setattr(gv.Edges, "of", None)
+    assert multiplying(MessagePassing)()(SQUARE[0].features(3), matrix).shape == (8, 3)
 
 
 # -- arguments of the methods ------------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from grapevine.engine import evaluate, table
+from grapevine.engine import evaluate, kernels, table
 from grapevine.engine.mode import computes_now, must_be_plain, records
 from grapevine.engine.tree import Apply, Leaf, Many, Node, Side, version
 from grapevine.errors import GrapevineError
@@ -73,7 +73,7 @@ class EdgeTensor(Tensor):
             return _compute(func, tuple(args), kwargs)
 
     @classmethod
-    def __torch_dispatch__(
+    def __torch_dispatch__(  # type: ignore[override]
         cls,
         func: Any,
         types: Sequence[type],
@@ -167,7 +167,7 @@ class Read(torch.autograd.Function):
         if ctx.node.side is Side.EDGE:
             return grad, None, None
         to = ctx.topology if ctx.node.side is Side.DST else ctx.topology.reverse()
-        return evaluate.kernels.segment_sum(to, grad), None, None
+        return kernels.segment_sum(to, grad), None, None
 
 
 class Record(torch.autograd.Function):
@@ -223,7 +223,7 @@ def read(topology: Topology, x: Tensor, side: Side) -> Tensor:
         return x.index_select(0, topology.src_index if side is Side.SRC else topology.dst_index)
     node = Leaf(side, x)
     if x.requires_grad and torch.is_grad_enabled():
-        out: Tensor = Read.apply(x, topology, node)
+        out: Tensor = Read.apply(x, topology, node)  # type: ignore[no-untyped-call]
         return out
     return _wrap(topology, node, x.shape[1:], x.dtype)
 
@@ -281,9 +281,16 @@ def _swap(items: Any, real: Callable[[EdgeTensor], Any]) -> Any:
     return items
 
 
+
+def _accessor(name: str, access: str) -> Any:
+    """What `__torch_function__` is told when the attribute `name` of a tensor is read or set."""
+    return getattr(getattr(Tensor, name), access)
+
+
+
 # Answered by the wrapper itself, without computing anything.
 _ABOUT = {
-    getattr(Tensor, name).__get__
+    _accessor(name, "__get__")
     for name in (
         "shape", "dtype", "device", "requires_grad", "grad_fn", "ndim", "is_leaf", "layout", "is_cuda", "is_cpu",
         "is_sparse", "is_quantized", "is_meta", "is_mps", "is_xpu", "is_nested", "itemsize", "grad", "retains_grad", "output_nr", "_version",
@@ -291,17 +298,17 @@ _ABOUT = {
 } | {
     Tensor.size, Tensor.dim, Tensor.numel, Tensor.nelement, Tensor.stride, Tensor.__len__, Tensor.is_contiguous, Tensor.is_floating_point,
     Tensor.is_complex, Tensor.element_size, Tensor.get_device, Tensor.ndimension, torch.is_floating_point, torch.is_complex, torch.numel,
-    Tensor.requires_grad.__set__, Tensor.requires_grad_, Tensor.grad.__set__, Tensor.__hash__, Tensor.type, torch.is_tensor, Tensor.is_inference,
+    _accessor("requires_grad", "__set__"), Tensor.requires_grad_, _accessor("grad", "__set__"), Tensor.__hash__, Tensor.type, torch.is_tensor, Tensor.is_inference,
 }  # fmt: skip
 _HOOKS = {
     Tensor.register_hook,
     Tensor.retain_grad,
     Tensor.register_post_accumulate_grad_hook,
-    Tensor._backward_hooks.__set__,
+    _accessor("_backward_hooks", "__set__"),
 }
 # Hand out memory that can be written to without a trace.
 _EXPORTS = {
-    Tensor.data.__get__, Tensor.numpy, Tensor.__array__, Tensor.__dlpack__, Tensor.data_ptr, Tensor.untyped_storage, Tensor.storage, Tensor.share_memory_,
+    _accessor("data", "__get__"), Tensor.numpy, Tensor.__array__, Tensor.__dlpack__, Tensor.data_ptr, Tensor.untyped_storage, Tensor.storage, Tensor.share_memory_,
 }  # fmt: skip
 _INPLACE = {f"__i{op}__" for op in ("add", "sub", "mul", "truediv", "div", "floordiv", "mod", "pow", "and", "or", "xor", "lshift", "rshift")} | {"__setitem__"}  # fmt: skip
 _IMPOSSIBLE = {"detach_", "set_", "resize_", "resize_as_", "swap_", "transpose_", "t_", "squeeze_", "unsqueeze_", "swapaxes_", "swapdims_"}  # fmt: skip
@@ -406,7 +413,9 @@ def _look(view: EdgeTensor, real: Tensor) -> Tensor:
         return view.plain
     for node in steps:
         node.passed = True
-    return evaluate.connected(view.node, view.topology, {steps[-1].args[0]: real})
+    first = steps[-1]
+    assert isinstance(first, Apply)
+    return evaluate.connected(view.node, view.topology, {first.args[0]: real})
 
 
 def _realise(wrapper: EdgeTensor) -> list[EdgeTensor]:
@@ -423,6 +432,7 @@ def _realise(wrapper: EdgeTensor) -> list[EdgeTensor]:
         base.plain = node.tensor
     elif base.plain is None or version(base.plain) == base.plain_version:
         materialise(base)
+    assert base.plain is not None
     for view in views:
         if isinstance(view.node, Apply) and _apart(view):
             raise GrapevineError(
@@ -431,6 +441,7 @@ def _realise(wrapper: EdgeTensor) -> list[EdgeTensor]:
             )
         view.plain = _look(view, base.plain)
     for member in family:
+        assert member.plain is not None
         member.plain_version = version(member.plain)
         if isinstance(member.node, Leaf) and member.node.lent:
             member.node.leave_copy()
@@ -451,7 +462,7 @@ def _adopt(wrapper: EdgeTensor) -> None:
     assert plain is not None
     node = Leaf(Side.EDGE, plain)
     if torch.is_grad_enabled() and (wrapper.requires_grad or plain.requires_grad):
-        Rebind.apply(wrapper, plain, node)
+        Rebind.apply(wrapper, plain, node)  # type: ignore[no-untyped-call]
     elif not wrapper.is_inference():
         torch.autograd.graph.increment_version(wrapper)
     wrapper.node, wrapper.plain_version = node, version(plain)
@@ -460,6 +471,7 @@ def _adopt(wrapper: EdgeTensor) -> None:
 def _expose(wrapper: EdgeTensor) -> None:
     """Before somebody gets hold of their memory: a message and its views stand for their real values from now on."""
     for member in _realise(wrapper):
+        assert member.plain is not None
         member.node = Leaf(Side.EDGE, member.plain)
 
 
@@ -473,7 +485,7 @@ def _record(
     call = op.bind(func, args, kwargs)
     if call is None:
         return NotImplemented
-    if isinstance(call, EdgeTensor):  # an op that does nothing here, such as dropout outside training
+    if isinstance(call, Tensor):  # an op that does nothing here, such as dropout outside training
         return call
     topology = None
     for tensor in call.tensors():
@@ -529,7 +541,7 @@ def _record(
     if op.name == "detach" or not (dtype.is_floating_point or dtype.is_complex):
         wanted = False
     if wanted:
-        out = Record.apply(topology, node, tuple(operands), tail, dtype, *inputs)
+        out = Record.apply(topology, node, tuple(operands), tail, dtype, *inputs)  # type: ignore[no-untyped-call]
     else:
         out = _wrap(topology, node, tail, dtype)
     if op.name in table.VIEWS:
@@ -560,7 +572,7 @@ def scope() -> Iterator[None]:
             with _plainly():
                 node = survivor.node
                 own = isinstance(node, Leaf) and node.side is Side.EDGE and not node.hooked
-                plain = node.tensor if own else materialise(survivor)
+                plain = node.tensor if own and isinstance(node, Leaf) else materialise(survivor)
                 survivor.node, survivor.plain, survivor.plain_version = (
                     Leaf(Side.EDGE, plain),
                     plain,

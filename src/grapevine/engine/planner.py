@@ -83,7 +83,8 @@ def edge_values(topology: Topology, e: Tensor) -> Tensor:
     with torch._C.DisableTorchFunctionSubclass():
         node = None if e.plain is not None or not e.topology.same_as(topology) else tree_of(e)
         if node is None or needs_autograd(node):
-            return materialise(e)
+            real: Tensor = materialise(e)
+            return real
         out = _Planner(topology, e.dtype).values(rewrite(node, {}))
         return out if out.shape == e.shape else out.expand(e.shape)
 

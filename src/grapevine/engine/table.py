@@ -411,7 +411,7 @@ def infer(
     )
     described = [torch.ones(s, dtype=t.dtype, device="cpu") for s, t in zip(shapes, inputs, strict=True)]
     described.reverse()
-    args = []
+    args: list[Any] = []
     for arg in call.args:
         if isinstance(arg, list):
             args.append([described.pop() if isinstance(a, Tensor) else a for a in arg])

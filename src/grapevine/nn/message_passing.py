@@ -180,15 +180,16 @@ class MessagePassing(torch.nn.Module):
         """
         edge_index, size, kwargs = self._before("propagate", edge_index, size, kwargs)
         if self.fuse and not self.explain and is_torch_sparse_tensor(edge_index):
-            out = self._fused(edge_index, kwargs)
+            given = _Given(self, edge_index, size, kwargs, ("message_and_aggregate", "update"))
+            out = self._fused(given)
         else:
             with engine.scope():
-                out = self._message_passing(edge_index, size, kwargs)
-        return self._after("propagate", out, edge_index, size, kwargs)
+                given = _Given(self, edge_index, size, kwargs, ("message", "aggregate", "update"))
+                out = self._message_passing(given)
+        return self._after("propagate", out, edge_index, given.sizes, kwargs)
 
-    def _message_passing(self, adjacency: Any, size: Any, kwargs: dict[str, Any]) -> Tensor:
+    def _message_passing(self, given: _Given) -> Tensor:
         cls = type(self)
-        given = _Given(self, adjacency, size, kwargs, ("message", "aggregate", "update"))
         inputs = self._arguments(cls.message, 1, given)
         (inputs,) = self._before("message", inputs)
         out = self.message(**inputs)
@@ -203,11 +204,10 @@ class MessagePassing(torch.nn.Module):
         out = self.update(reduced, **self._arguments(cls.update, 2, given))
         return _settled(out)
 
-    def _fused(self, adjacency: Tensor, kwargs: dict[str, Any]) -> Tensor:
+    def _fused(self, given: _Given) -> Tensor:
         cls = type(self)
-        given = _Given(self, adjacency, None, kwargs, ("message_and_aggregate", "update"))
         inputs = self._arguments(cls.message_and_aggregate, 2, given)
-        adjacency, inputs = self._before("message_and_aggregate", adjacency, inputs)
+        adjacency, inputs = self._before("message_and_aggregate", given.adjacency, inputs)
         out = self.message_and_aggregate(adjacency, **inputs)
         out = self._after("message_and_aggregate", out, adjacency, inputs)
         return _settled(self.update(out, **self._arguments(cls.update, 2, given)))
@@ -363,7 +363,7 @@ def _settled(out: Any) -> Any:
 class _Given:
     """What `propagate` was given, and how each argument of a method is found in it."""
 
-    __slots__ = ("adjacency", "edges", "kwargs", "layer", "size")
+    __slots__ = ("_edges", "adjacency", "kwargs", "layer", "sizes")
 
     def __init__(
         self,
@@ -392,15 +392,20 @@ class _Given:
             else:
                 self._fit(sizes, side if forward else 1 - side, value, name)
         first, second = sizes
-        # One set of nodes where only one side is known.
-        wanted = (
-            None
-            if first is None and second is None
-            else (second if first is None else first, first if second is None else second)
-        )
-        edges = Edges.of(adjacency, wanted)
-        self.edges = edges if forward else edges.reverse()
-        self.size = edges.size
+        self.sizes = sizes
+        self._edges: Edges | None = None
+
+    @property
+    def edges(self) -> Edges:
+        """Who sends to whom, in the layer's flow; a fused layer never asks."""
+        if self._edges is None:
+            first, second = self.sizes
+            known = second if first is None else first  # one set of nodes where only one side is known
+            wanted = None if known is None else (known if first is None else first, known if second is None else second)
+            edges = Edges.of(self.adjacency, wanted)
+            self.sizes = list(edges.size)
+            self._edges = edges if self.layer.flow == "source_to_target" else edges.reverse()
+        return self._edges
 
     def _fit(self, sizes: list[int | None], side: int, value: Any, name: str) -> None:
         """Reads the number of nodes of one side off a node tensor."""
@@ -424,10 +429,6 @@ class _Given:
         axis = self.layer.node_dim
         axis = axis + value.dim() if axis < 0 else axis
         return axis if 0 <= axis < value.dim() else None
-
-    @property
-    def dim_size(self) -> int:
-        return self.edges.num_dst
 
     @staticmethod
     def base(name: str) -> str:
@@ -454,23 +455,24 @@ class _Given:
         return None if name == "edge_attr" and values.dim() == 1 else values
 
     def special(self, name: str) -> Any:
-        edges = self.edges
-        if name == "index" or name == "edge_index_i":
-            return remember_grouping(edges) if not engine.computes_now() else edges.dst_index
-        if name == "edge_index_j":
-            return edges.src_index
         if name in ("edge_index", "adj_t"):  # whichever of the two it is
             sparse = is_torch_sparse_tensor(self.adjacency)
             if sparse != (name == "adj_t"):
                 return None
             return self.adjacency if isinstance(self.adjacency, Tensor) else self.edges.edge_index
+        if name == "ptr":  # edges need not be sorted, so there is none to hand out
+            return None
+        edges = self.edges
+        if name == "index" or name == "edge_index_i":
+            return remember_grouping(edges) if not engine.computes_now() else edges.dst_index
+        if name == "edge_index_j":
+            return edges.src_index
         if name == "size":
-            return list(self.size)
+            return list(self.sizes)
         if name in ("size_i", "dim_size"):
             return edges.num_dst
-        if name == "size_j":
-            return edges.num_src
-        return None  # ptr: edges need not be sorted, so there is none to hand out
+        assert name == "size_j"
+        return edges.num_src
 
     def lifted(self, value: Any, target: bool, name: str) -> Any:
         """A node tensor as seen from the edges."""

@@ -41,3 +41,10 @@ class Order:
         if self.perm is None:
             return torch.arange(self.num_edges, device=self.ptr.device)
         return self.perm.to(torch.int64)
+
+    def index_of(self, on: str) -> Tensor:
+        """The row, edge or other endpoint (`on`) of every position."""
+        if on == "other":
+            assert self.other is not None
+            return self.other
+        return self.rows() if on == "row" else self.edges()

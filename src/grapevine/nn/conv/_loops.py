@@ -38,7 +38,7 @@ def replace_self_loops(
         return graph.edges, None
     num_loops = min(size)
     others = graph.origin[: graph.origin.shape[0] - num_loops]
-    if others.shape[0] != edge_attr.shape[0]:
+    if must_be_plain() or others.shape[0] != edge_attr.shape[0]:
         edge_attr = edge_attr.index_select(0, others)
     shape = (num_loops, *edge_attr.shape[1:])
     if isinstance(fill_value, str):

@@ -30,8 +30,8 @@ def _encoded(code: Code) -> tuple[np.ndarray, np.ndarray]:
         args = (*step.args, 0, 0)[:3]
         row[:] = (NUMBERS[step.name], step.out, *args)
     table = np.zeros((len(code.leaves) + len(code.constants), 5), dtype=np.int64)
-    for row, spec in zip(table, code.leaves, strict=False):
-        row[:] = (ON[spec.on], MODE[spec.mode], 0, spec.period, 0)
+    for number, spec in enumerate(code.leaves):
+        table[number] = (ON[spec.on], MODE[spec.mode], 0, spec.period, 0)
     table[len(code.leaves) :, :2] = (ON["shared"], MODE["scalar"])
     return steps, table
 

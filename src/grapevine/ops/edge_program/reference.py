@@ -14,11 +14,10 @@ from grapevine.ops.order import Order
 
 def message(order: Order, code: Code, leaves: Sequence[Tensor]) -> Tensor:
     """The (E, F) messages in the order's sequence."""
-    index = {"row": order.rows, "edge": order.edges, "other": lambda: order.other}
     like = leaves[0]
     slots: list[Tensor] = []
     for leaf, spec in zip(leaves, code.leaves, strict=True):
-        values = leaf if spec.on == "shared" else leaf.index_select(0, index[spec.on]())
+        values = leaf if spec.on == "shared" else leaf.index_select(0, order.index_of(spec.on))
         slots.append(spread(values, spec, code.features))
     slots += [like.new_full((1, 1), c) for c in code.constants]
     slots += [like] * (code.slots - len(slots))

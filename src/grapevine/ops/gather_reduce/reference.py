@@ -15,11 +15,10 @@ def split(x: Tensor, groups: int) -> Tensor:
 
 def messages(order: Order, x: Tensor, weight: Tensor | None, x_on: str, weight_on: str) -> Tensor:
     """The (E, F) messages in the order's sequence."""
-    index = {"edge": order.edges, "other": lambda: order.other}
-    m = x.index_select(0, index[x_on]())
+    m = x.index_select(0, order.index_of(x_on))
     if weight is None:
         return m
-    w = weight.index_select(0, index[weight_on]())
+    w = weight.index_select(0, order.index_of(weight_on))
     return (split(m, w.shape[1]) * w.unsqueeze(-1)).reshape(m.shape)
 
 
