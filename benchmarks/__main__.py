@@ -1,8 +1,8 @@
 """`python -m benchmarks`: the engine beside torch_geometric (and DGL where it is installed), in one process.
 
 Each row is checked for equal values and gradients first, then timed: forward and backward by
-`torch.autograd.grad(out, inputs, g)`, outputs allocated as a user's are, contenders taking turns, medians. The floor is the
-time that `copy_` into touched memory needs for (E * F + N * F + E) * 4 bytes per direction.
+`torch.autograd.grad(out, inputs, g)`, outputs allocated as a user's are, contenders taking turns, medians. The floor
+is the time that `copy_` into touched memory needs for (E * F + N * F + E) * 4 bytes per direction.
 
     python -m benchmarks                 the short form: every row once on the large graph and on a Cora-sized one
     python -m benchmarks --rows gcn max  some rows
@@ -92,8 +92,18 @@ def main() -> int:
     ):
         num_edges = edge_index.shape[1]
         floor = 2 * (num_edges * features + num_nodes * features + num_edges) * 4 / bandwidth * 1e3
-        title = f"{graph}: {num_nodes} nodes, {num_edges} edges, {features} features, forward + backward; floor {floor:.3g} ms"
-        table = Table("row", "grapevine ms", "torch_geometric ms", "times faster", "DGL ms", "times faster", "max rel. diff.", title=title)  # fmt: skip
+        size = f"{num_nodes} nodes, {num_edges} edges, {features} features"
+        title = f"{graph}: {size}, forward + backward; floor {floor:.3g} ms"
+        table = Table(
+            "row",
+            "grapevine ms",
+            "torch_geometric ms",
+            "times faster",
+            "DGL ms",
+            "times faster",
+            "max rel. diff.",
+            title=title,
+        )
         for case in cases:
             row = measure(case, edge_index, num_nodes, features, rounds)
             report.append({"graph": graph, "features": features, "floor_ms": floor, **row})

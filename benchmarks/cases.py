@@ -11,7 +11,6 @@ import torch
 import torch_geometric.nn as pyg
 from torch import Tensor
 
-
 import grapevine.nn as gnn
 
 Run = Callable[[], tuple[Tensor, ...]]

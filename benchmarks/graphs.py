@@ -9,7 +9,7 @@ from torch import Tensor
 def power_law(
     num_nodes: int = 169_343, num_edges: int = 2_332_486, exponent: float = 0.5, seed: int = 0
 ) -> Tensor:
-    """Directed edges whose both ends are drawn with weight `rank ** -exponent`: a few hubs, many leaves; ids are shuffled.
+    """Directed edges whose both ends are drawn with weight `rank ** -exponent`: few hubs, many leaves; shuffled ids.
 
     The default has the size of ogbn-arxiv with reversed edges.
     """

@@ -38,7 +38,7 @@ def graph() -> gv.Edges:
     return gv.Edges(torch.tensor(INDEX), num_nodes=4)
 
 
-# -- the verbs ------------------------------------------------------------------------------------------------
+# -- the verbs -----------------------------------------------------------------------------------------------
 
 
 @MODES
@@ -119,7 +119,7 @@ def test_no_edges_no_nodes_no_features(mode: Any, size: tuple[int, int], tail: t
     assert edges.softmax(edges.src(x)).shape == (0, *tail)
 
 
-# -- what is accepted --------------------------------------------------------------------------------------------
+# -- what is accepted ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("dtype", [torch.int64, torch.int32, torch.int16, torch.uint8])
@@ -180,12 +180,12 @@ def test_edges_come_in_the_order_of_the_values(layout: str) -> None:
     assert dense[edges.dst_index, edges.src_index].tolist() == adjacency.values().tolist()
 
 
-# -- what it is --------------------------------------------------------------------------------------------------------
+# -- what it is ----------------------------------------------------------------------------------------------
 
 
 def test_copies() -> None:
     edges = gv.Edges(torch.tensor([[0, 1, 1], [2, 2, 0]]), size=(2, 3))
-    edges.by_dst  # noqa: B018
+    edges.by_dst
     for again in (pickle.loads(pickle.dumps(edges)), copy.deepcopy(edges), copy.copy(edges)):
         assert (
             type(again) is gv.Edges
@@ -218,7 +218,7 @@ def test_numpy_reads_it() -> None:
     np.testing.assert_array_equal(graph().edge_index.numpy(), INDEX)
 
 
-# -- errors: each says what was expected, what came, and what to do ------------------------------------------------------
+# -- errors: each says what was expected, what came, and what to do ------------------------------------------
 
 x4 = torch.tensor(X)
 
@@ -227,41 +227,124 @@ x4 = torch.tensor(X)
     ("make", "error", "text"),
     [
         # an index out of range: the edge, the value, N
-        (lambda: gv.Edges(torch.tensor([[0, 1], [1, 9]]), num_nodes=4), GraphIndexError,
-         "edge 1: destination id 9 does not exist among 4 destination nodes; ids run from 0 to 3; pass num_nodes=10 or more, or features with as many rows"),
-        (lambda: gv.Edges(torch.tensor([[0, 4], [1, 0]]), size=(4, 2)), GraphIndexError,
-         "edge 1: source id 4 does not exist among 4 source nodes; ids run from 0 to 3; pass num_nodes=5 or more, or features with as many rows"),
-        (lambda: gv.Edges(torch.tensor([[0, 1], [1, -1]])), GraphIndexError, "edge 1: destination id -1 is negative; node ids count from 0"),
+        (
+            lambda: gv.Edges(torch.tensor([[0, 1], [1, 9]]), num_nodes=4),
+            GraphIndexError,
+            (
+                "edge 1: destination id 9 does not exist among 4 destination nodes; "
+                "ids run from 0 to 3; pass num_nodes=10 or more, or features with as many rows"
+            ),
+        ),
+        (
+            lambda: gv.Edges(torch.tensor([[0, 4], [1, 0]]), size=(4, 2)),
+            GraphIndexError,
+            (
+                "edge 1: source id 4 does not exist among 4 source nodes; "
+                "ids run from 0 to 3; pass num_nodes=5 or more, or features with as many rows"
+            ),
+        ),
+        (
+            lambda: gv.Edges(torch.tensor([[0, 1], [1, -1]])),
+            GraphIndexError,
+            "edge 1: destination id -1 is negative; node ids count from 0",
+        ),
         # a float index
-        (lambda: gv.Edges(torch.tensor([[0.0], [1.0]])), GraphTypeError,
-         "expected integer node ids, got a source index of dtype torch.float32; do this instead: edge_index.long()"),
+        (
+            lambda: gv.Edges(torch.tensor([[0.0], [1.0]])),
+            GraphTypeError,
+            "expected integer node ids, got a source index of dtype torch.float32; do this instead: edge_index.long()",
+        ),
         # [E, 2] instead of [2, E]
-        (lambda: gv.Edges(torch.tensor([[0, 1], [1, 2], [2, 0]])), GraphValueError,
-         "expected edge_index of shape [2, E], got [3, 2]; do this instead: edge_index.t().contiguous()"),
-        (lambda: gv.Edges(torch.tensor([0, 1])), GraphValueError, "expected edge_index of shape [2, E], got [2]"),
-        (lambda: gv.Edges(torch.zeros(3, 4, dtype=torch.long)), GraphValueError, "expected edge_index of shape [2, E], got [3, 4]"),
-        (lambda: gv.Edges([[0, 1], [1, 2]]), GraphTypeError,
-         "expected edge_index as a tensor of shape [2, E], got list; do this instead: torch.tensor([[...], [...]])"),
-        (lambda: gv.Edges(np.zeros((2, 3))), GraphTypeError, "expected edge_index as a tensor of shape [2, E], got ndarray; do this instead: torch.tensor([[...], [...]])"),
-        (lambda: gv.Edges(torch.tensor([[0], [1]]), num_nodes=4, size=(4, 4)), GraphValueError,
-         "expected num_nodes or size, got both; use size=(N_src, N_dst) for bipartite graphs"),
+        (
+            lambda: gv.Edges(torch.tensor([[0, 1], [1, 2], [2, 0]])),
+            GraphValueError,
+            "expected edge_index of shape [2, E], got [3, 2]; do this instead: edge_index.t().contiguous()",
+        ),
+        (
+            lambda: gv.Edges(torch.tensor([0, 1])),
+            GraphValueError,
+            "expected edge_index of shape [2, E], got [2]",
+        ),
+        (
+            lambda: gv.Edges(torch.zeros(3, 4, dtype=torch.long)),
+            GraphValueError,
+            "expected edge_index of shape [2, E], got [3, 4]",
+        ),
+        (
+            lambda: gv.Edges([[0, 1], [1, 2]]),
+            GraphTypeError,
+            "expected edge_index as a tensor of shape [2, E], got list; do this instead: torch.tensor([[...], [...]])",
+        ),
+        (
+            lambda: gv.Edges(np.zeros((2, 3))),
+            GraphTypeError,
+            (
+                "expected edge_index as a tensor of shape [2, E], got ndarray; "
+                "do this instead: torch.tensor([[...], [...]])"
+            ),
+        ),
+        (
+            lambda: gv.Edges(torch.tensor([[0], [1]]), num_nodes=4, size=(4, 4)),
+            GraphValueError,
+            "expected num_nodes or size, got both; use size=(N_src, N_dst) for bipartite graphs",
+        ),
         # features on another device
-        (lambda: graph().src(torch.empty(4, 2, device="meta")), GraphValueError,
-         "expected features on the edges' device cpu, got meta; do this instead: x.to('cpu'), or move both once with data.to(device)"),
-        (lambda: graph().edge(torch.empty(8, 2, device="meta")), GraphValueError,
-         "expected features on the edges' device cpu, got meta; do this instead: x.to('cpu'), or move both once with data.to(device)"),
+        (
+            lambda: graph().src(torch.empty(4, 2, device="meta")),
+            GraphValueError,
+            (
+                "expected features on the edges' device cpu, got meta; "
+                "do this instead: x.to('cpu'), or move both once with data.to(device)"
+            ),
+        ),
+        (
+            lambda: graph().edge(torch.empty(8, 2, device="meta")),
+            GraphValueError,
+            (
+                "expected features on the edges' device cpu, got meta; "
+                "do this instead: x.to('cpu'), or move both once with data.to(device)"
+            ),
+        ),
         # a wrong number of rows
-        (lambda: graph().src(torch.ones(5, 2)), GraphValueError,
-         "expected one row per source node, 4 rows; got shape [5, 2]; pass num_nodes (or size) that fits the features"),
-        (lambda: graph().dst(torch.ones(3)), GraphValueError,
-         "expected one row per destination node, 4 rows; got shape [3]; pass num_nodes (or size) that fits the features"),
-        (lambda: graph().edge(torch.ones(4, 2)), GraphValueError, "expected one row per edge, 8 rows; got shape [4, 2]"),
-        (lambda: graph().sum(torch.ones(4, 2)), GraphValueError, "expected one message per edge, 8 rows; got shape [4, 2]"),
-        (lambda: graph().softmax(torch.ones(())), GraphValueError, "expected one score per edge, 8 rows; got shape []"),
+        (
+            lambda: graph().src(torch.ones(5, 2)),
+            GraphValueError,
+            (
+                "expected one row per source node, 4 rows; got shape [5, 2]; "
+                "pass num_nodes (or size) that fits the features"
+            ),
+        ),
+        (
+            lambda: graph().dst(torch.ones(3)),
+            GraphValueError,
+            (
+                "expected one row per destination node, 4 rows; "
+                "got shape [3]; pass num_nodes (or size) that fits the features"
+            ),
+        ),
+        (
+            lambda: graph().edge(torch.ones(4, 2)),
+            GraphValueError,
+            "expected one row per edge, 8 rows; got shape [4, 2]",
+        ),
+        (
+            lambda: graph().sum(torch.ones(4, 2)),
+            GraphValueError,
+            "expected one message per edge, 8 rows; got shape [4, 2]",
+        ),
+        (
+            lambda: graph().softmax(torch.ones(())),
+            GraphValueError,
+            "expected one score per edge, 8 rows; got shape []",
+        ),
         # an unknown aggregation
-        (lambda: graph().reduce(torch.ones(8), "median"), GraphKeyError, "unknown reduction 'median'; choose one of sum, mean, max, min, mul"),
+        (
+            lambda: graph().reduce(torch.ones(8), "median"),
+            GraphKeyError,
+            "unknown reduction 'median'; choose one of sum, mean, max, min, mul",
+        ),
     ],
-)  # fmt: skip
+)
 def test_errors(make: Callable[[], Any], error: type[Exception], text: str) -> None:
     with pytest.raises(error) as caught:
         make()

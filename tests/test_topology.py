@@ -88,17 +88,55 @@ def test_the_graph_is_not_moved_by_later_changes_of_its_dtype() -> None:
 @pytest.mark.parametrize(
     ("src", "dst", "error", "text"),
     [
-        ([0], torch.tensor([0]), GraphTypeError, r"source index as a tensor, got list; do this instead: torch.as_tensor"),
-        (torch.tensor([0]), torch.tensor([0.0]), GraphTypeError, r"destination index of dtype torch.float32; do .*\.long\(\)"),
+        (
+            [0],
+            torch.tensor([0]),
+            GraphTypeError,
+            r"source index as a tensor, got list; do this instead: torch.as_tensor",
+        ),
+        (
+            torch.tensor([0]),
+            torch.tensor([0.0]),
+            GraphTypeError,
+            r"destination index of dtype torch.float32; do .*\.long\(\)",
+        ),
         (torch.tensor([True]), torch.tensor([0]), GraphTypeError, r"source index of dtype torch.bool"),
-        (torch.tensor([[0]]), torch.tensor([0]), GraphValueError, r"source index of shape \[E\], got \[1, 1\]"),
+        (
+            torch.tensor([[0]]),
+            torch.tensor([0]),
+            GraphValueError,
+            r"source index of shape \[E\], got \[1, 1\]",
+        ),
         (torch.tensor([0, 1]), torch.tensor([0]), GraphValueError, r"got 2 sources and 1 destinations"),
-        (torch.tensor([0]), torch.empty(1, dtype=torch.long, device="meta"), GraphValueError, r"sources on cpu, destinations on meta"),
-        (torch.tensor([0, 5, 7]), torch.tensor([0, 0, 0]), GraphIndexError, r"^edge 1: source id 5 does not exist among 3 source nodes; ids run from 0 to 2; pass num_nodes=8"),
-        (torch.tensor([0, 0]), torch.tensor([1, 4]), GraphIndexError, r"^edge 1: destination id 4 does not exist among 4 destination nodes"),
-        (torch.tensor([0, 0]), torch.tensor([1, -3]), GraphIndexError, r"^edge 1: destination id -3 is negative; node ids count from 0"),
+        (
+            torch.tensor([0]),
+            torch.empty(1, dtype=torch.long, device="meta"),
+            GraphValueError,
+            r"sources on cpu, destinations on meta",
+        ),
+        (
+            torch.tensor([0, 5, 7]),
+            torch.tensor([0, 0, 0]),
+            GraphIndexError,
+            (
+                r"^edge 1: source id 5 does not exist among 3 source nodes; "
+                r"ids run from 0 to 2; pass num_nodes=8"
+            ),
+        ),
+        (
+            torch.tensor([0, 0]),
+            torch.tensor([1, 4]),
+            GraphIndexError,
+            r"^edge 1: destination id 4 does not exist among 4 destination nodes",
+        ),
+        (
+            torch.tensor([0, 0]),
+            torch.tensor([1, -3]),
+            GraphIndexError,
+            r"^edge 1: destination id -3 is negative; node ids count from 0",
+        ),
     ],
-)  # fmt: skip
+)
 def test_wrong_ends(src: Tensor, dst: Tensor, error: type[Exception], text: str) -> None:
     with pytest.raises(error, match=text):
         Topology(src, dst, (3, 4))

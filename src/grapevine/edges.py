@@ -70,8 +70,8 @@ class Edges(Topology):
         Layers that receive the same `edge_index` share one validated and sorted graph, until it is changed in place.
 
         Args:
-            adjacency: an `edge_index`, a pair of index tensors, an `Edges`, or a `torch.sparse` tensor in COO, CSR or CSC
-                layout of shape `(N_dst, N_src)` (the transposed adjacency, `adj_t`).
+            adjacency: an `edge_index`, a pair of index tensors, an `Edges`, or a `torch.sparse` tensor in COO, CSR or
+                CSC layout of shape `(N_dst, N_src)` (the transposed adjacency, `adj_t`).
             size: `(N_src, N_dst)`, either may be None for "the largest id plus one".
         """
         if isinstance(adjacency, Edges):
@@ -79,7 +79,8 @@ class Edges(Topology):
                 w is not None and w != n for w, n in zip(size, adjacency.size, strict=True)
             ):
                 raise GraphValueError(
-                    f"expected features for {adjacency.num_src} source and {adjacency.num_dst} destination nodes, the size of "
+                    f"expected features for {adjacency.num_src} source and {adjacency.num_dst} "
+                    "destination nodes, the size of "
                     f"these edges; got {size[0]} and {size[1]} rows"
                 )
             return adjacency
@@ -240,7 +241,8 @@ def _ends(edge_index: Any) -> tuple[Tensor, Tensor]:
         )
     if edge_index.dim() == 2 and edge_index.shape[0] != 2 and edge_index.shape[1] == 2:
         raise GraphValueError(
-            f"expected edge_index of shape [2, E], got {list(edge_index.shape)}; do this instead: edge_index.t().contiguous()"
+            f"expected edge_index of shape [2, E], got {list(edge_index.shape)}; "
+            "do this instead: edge_index.t().contiguous()"
         )
     if edge_index.dim() != 2 or edge_index.shape[0] != 2:
         raise GraphValueError(f"expected edge_index of shape [2, E], got {list(edge_index.shape)}")

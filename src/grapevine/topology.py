@@ -161,11 +161,13 @@ def check_pair(src: Tensor, dst: Tensor) -> None:
     for name, index in (("source", src), ("destination", dst)):
         if not isinstance(index, Tensor):
             raise GraphTypeError(
-                f"expected the {name} index as a tensor, got {type(index).__name__}; do this instead: torch.as_tensor(...)"
+                f"expected the {name} index as a tensor, got {type(index).__name__}; "
+                "do this instead: torch.as_tensor(...)"
             )
         if index.dtype not in INTEGERS:
             raise GraphTypeError(
-                f"expected integer node ids, got a {name} index of dtype {index.dtype}; do this instead: edge_index.long()"
+                f"expected integer node ids, got a {name} index of dtype {index.dtype}; "
+                "do this instead: edge_index.long()"
             )
         if index.dim() != 1:
             raise GraphValueError(f"expected a {name} index of shape [E], got {list(index.shape)}")
@@ -200,8 +202,8 @@ def check_range(index: Tensor, num_nodes: int, name: str) -> None:
 class TensorMemo:
     """What is known about a tensor, for as long as it lives and is not changed in place.
 
-    A plain dict by identity, guarded by weak references: a lookup costs a tenth of a `WeakTensorKeyDictionary`'s, and layers
-    make several per call.
+    A plain dict by identity, guarded by weak references: a lookup costs a tenth of a `WeakTensorKeyDictionary`'s, and
+    layers make several per call.
     """
 
     __slots__ = ("_entries",)
@@ -236,7 +238,7 @@ _groupings = TensorMemo()
 
 
 def grouping(index: Tensor, num_rows: int) -> Topology:
-    """The topology of "element e belongs to row index[e]", cached on the index tensor for as long as it lives unchanged.
+    """The topology of "element e belongs to row index[e]", remembered while the index tensor lives unchanged"
 
     Elements are the sources, rows the destinations: a segment reduction is a sum over the edges that arrive.
 

@@ -21,10 +21,34 @@ from grapevine.errors import GraphKeyError, GraphValueError
 from grapevine.nn import GAT, GCN, GIN, PNA, EdgeCNN, GraphSAGE
 from grapevine.utils import degree
 
+
+class GATClassifier(GAT):
+    """A `GAT` whose output layer averages its own number of heads, one as in the paper.
+
+    Args:
+        *args: those of `GAT`.
+        heads: of the hidden layers, concatenated.
+        out_heads: of the output layer, averaged.
+        **kwargs: those of `GAT`.
+
+    Example:
+        >>> GATClassifier(16, 64, num_layers=2, out_channels=7, heads=8).convs[-1]
+        GATConv(64, 7, heads=1)
+
+    Source: "Graph Attention Networks" (arXiv:1710.10903).
+    """
+
+    def init_conv(
+        self, in_channels: Any, out_channels: int, heads: int = 1, out_heads: int = 1, **kwargs: Any
+    ) -> nn.Module:
+        heads = out_heads if self._is_conv_to_out else heads
+        return super().init_conv(in_channels, out_channels, heads=heads, **kwargs)
+
+
 MODELS: dict[str, type[nn.Module]] = {
     "gcn": GCN,
     "sage": GraphSAGE,
-    "gat": GAT,
+    "gat": GATClassifier,
     "gin": GIN,
     "pna": PNA,
     "edgecnn": EdgeCNN,
@@ -80,7 +104,8 @@ class Recipe:
             )
 
 
-#: Hyper-parameters per model: those of the papers for GCN (arXiv:1609.02907) and GAT (arXiv:1710.10903).
+#: Hyper-parameters per model: those of the papers for GCN (arXiv:1609.02907) and GAT (arXiv:1710.10903: 8 heads of
+#: 8 features, then one head).
 RECIPES: dict[str, Recipe] = {
     "gcn": Recipe("gcn"),
     "sage": Recipe("sage"),
@@ -104,13 +129,22 @@ RECIPES: dict[str, Recipe] = {
     ),
     "edgecnn": Recipe("edgecnn", hidden_channels=32),
 }
+#: What the papers change for one data set.
+CHANGES: dict[tuple[str, str], dict[str, Any]] = {
+    ("gat", "pubmed"): {
+        "lr": 0.01,
+        "weight_decay": 1e-3,
+        "options": {"heads": 8, "out_heads": 8, "act": "elu"},
+    },
+}
 
 
-def recipe(model: str, **changes: Any) -> Recipe:
+def recipe(model: str, data: str | None = None, **changes: Any) -> Recipe:
     """Returns the recipe of a model with some hyper-parameters changed.
 
     Args:
         model: a key of `RECIPES`.
+        data: name of the data set, for which the paper may say something else (`CHANGES`).
         **changes: fields of `Recipe`; None keeps the recipe's own value.
 
     Raises:
@@ -123,7 +157,8 @@ def recipe(model: str, **changes: Any) -> Recipe:
     """
     if model not in RECIPES:
         raise GraphKeyError(f"expected a model of {list(RECIPES)}, got {model!r}")
-    return replace(RECIPES[model], **{key: value for key, value in changes.items() if value is not None})
+    given = {key: value for key, value in changes.items() if value is not None}
+    return replace(RECIPES[model], **{**CHANGES.get((model, str(data)), {}), **given})
 
 
 def build(recipe: Recipe, in_channels: int, out_channels: int, edge_index: Tensor | None = None) -> nn.Module:
@@ -421,7 +456,7 @@ def check_labelled(data: Data, needed: tuple[str, ...] = ("x", "edge_index", "y"
     y: Tensor = data["y"]
     if y.dim() != 1 or y.numel() != data.num_nodes or y.is_floating_point():
         raise GraphValueError(
-            f"expected one integer class per node, y of shape [{data.num_nodes}], got {y.dtype} of shape {list(y.shape)}"
+            f"expected one integer class per node, y of shape [{data.num_nodes}], got {y.dtype} {list(y.shape)}"
         )
     if y.numel() == 0 or int(y.max()) < 0:
         raise GraphValueError("expected at least one node with a label, got none")

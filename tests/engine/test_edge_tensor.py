@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import io
 import operator
 import pickle
 from typing import Any
@@ -279,7 +278,9 @@ CASES: dict[str, Message] = {
     "record(detach)": lambda m: m * m.detach(),
     "part without gradient": no_grad_part,
     "all without gradient": values_only,
-    "inside enable_grad in no_grad": lambda m: torch.enable_grad()(torch.no_grad()(lambda k: torch.enable_grad()(torch.sin)(k)))(m),
+    "inside enable_grad in no_grad": lambda m: torch.enable_grad()(
+        torch.no_grad()(lambda k: torch.enable_grad()(torch.sin)(k))
+    )(m),
     "weighted by edge": lambda m: PER_EDGE * m,
     "weighted by feature": lambda m: m * weights(D) + weights(E, D),
     "0-dim tensor": lambda m: m * torch.tensor(2.0) + torch.tensor(1),
@@ -330,7 +331,9 @@ CASES: dict[str, Message] = {
     "dropout outside training": lambda m: F.dropout(m, 0.5, training=False) * 2,
     "dropout in place": lambda m: F.dropout(m * 1.0, 0.5, True, True) * 2,
     "random of the same shape": lambda m: m + torch.rand_like(m),
-    "zeros of the same shape": lambda m: m + torch.zeros_like(m) + m.new_ones(m.shape) + torch.full_like(m, 2.0),
+    "zeros of the same shape": lambda m: (
+        m + torch.zeros_like(m) + m.new_ones(m.shape) + torch.full_like(m, 2.0)
+    ),
     "embedding bag of numbers": lambda m: F.one_hot((m > 0).long(), 2).to(m.dtype) * m.unsqueeze(-1),
     # indexing
     "bool mask": lambda m: m[SRC > 1],
@@ -360,13 +363,21 @@ CASES: dict[str, Message] = {
     "masked_fill_": lambda m: torch.sin((m * 2.0).masked_fill_(SRC[:, None] > 2, 0.0)),
     "relu_ as a function": lambda m: torch.relu_(m) * 2.0,
     "F.relu in place": lambda m: F.relu(m.clone(), inplace=True) * 2,
-    "F.relu in place, third way": steps(lambda m: m * 1.0, lambda m: (F.relu(m, True), None)[1], lambda m: m * 2),
-    "F.leaky_relu in place by position": steps(lambda m: m * 1.0, lambda m: (F.leaky_relu(m, 0.3, True), None)[1]),
-    "module in place": steps(lambda m: m * 1.0, lambda m: (torch.nn.ELU(inplace=True)(m), None)[1], lambda m: m * 2),
+    "F.relu in place, third way": steps(
+        lambda m: m * 1.0, lambda m: (F.relu(m, True), None)[1], lambda m: m * 2
+    ),
+    "F.leaky_relu in place by position": steps(
+        lambda m: m * 1.0, lambda m: (F.leaky_relu(m, 0.3, True), None)[1]
+    ),
+    "module in place": steps(
+        lambda m: m * 1.0, lambda m: (torch.nn.ELU(inplace=True)(m), None)[1], lambda m: m * 2
+    ),
     "sigmoid_ after record": steps(lambda m: m * 2.0, lambda m: m.sigmoid_(), lambda m: m * m),
     "add_ of itself": lambda m: m.add_(m) * 2,
     "out=": lambda m: torch.add(m.detach(), 1.0, out=torch.empty(E, D, dtype=m.dtype)),
-    "out= a message": lambda m: steps(lambda k: (torch.add(k, 1.0, out=k), None)[1], lambda k: k * 2)(m.detach() * 1),
+    "out= a message": lambda m: steps(lambda k: (torch.add(k, 1.0, out=k), None)[1], lambda k: k * 2)(
+        m.detach() * 1
+    ),
     "plain.copy_(message)": lambda m: torch.zeros(E, D, dtype=m.dtype).copy_(m),
     "plain += message": lambda m: operator.iadd(torch.zeros(E, D, dtype=m.dtype), m),
     "plain[rows] = message": lambda m: steps(set_item(slice(0, E), m))(torch.zeros(9, D, dtype=m.dtype)),
@@ -377,9 +388,13 @@ CASES: dict[str, Message] = {
     "detach, then change": lambda m: steps(lambda k: (k.detach().mul_(2), None)[1], lambda k: k + 1)(m * 1.0),
     "base changed": shared_rows(view=lambda m: m.view(E, D, 1), change=lambda m: m.add_(1), before=True),
     "view changed": shared_rows(view=lambda m: m.view(E, D, 1), change=lambda m: m.add_(1), before=False),
-    "column of the base changed": shared_rows(view=lambda m: m[:, 1], change=set_item((slice(None), 1), 0), before=True),
+    "column of the base changed": shared_rows(
+        view=lambda m: m[:, 1], change=set_item((slice(None), 1), 0), before=True
+    ),
     "column changed": shared_rows(view=lambda m: m[:, 1], change=lambda m: m.mul_(4), before=False),
-    "view of a view changed": shared_rows(view=lambda m: m.unsqueeze(1)[:, 0, 1:], change=lambda m: m.mul_(4), before=False),
+    "view of a view changed": shared_rows(
+        view=lambda m: m.unsqueeze(1)[:, 0, 1:], change=lambda m: m.mul_(4), before=False
+    ),
     "base of a view dropped": dropped_base,
     "columns one by one": column_changed,
     "real view changed": plain_view_changed,
@@ -412,11 +427,13 @@ CASES: dict[str, Message] = {
     "torch.as_tensor": lambda m: torch.as_tensor(m) * 2,
     "dlpack": lambda m: torch.from_dlpack(m.detach() * 2),
     "format": lambda m: torch.tensor(float(f"{m[0, 0].detach():.3f}")),
-    "allclose, equal": lambda m: torch.tensor([torch.allclose(m, m * 1.0), torch.equal(m, m), m.equal(m + 1)]),
+    "allclose, equal": lambda m: torch.tensor(
+        [torch.allclose(m, m * 1.0), torch.equal(m, m), m.equal(m + 1)]
+    ),
     "deepcopy": lambda m: copy.deepcopy(m.detach() * 2),
     "copy": lambda m: copy.copy(m.detach() * 2),
     "pickle": lambda m: pickle.loads(pickle.dumps(m.detach() * 2)),
-}  # fmt: skip
+}
 
 
 @MODES

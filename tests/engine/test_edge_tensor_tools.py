@@ -141,7 +141,7 @@ def test_jit_trace_and_make_fx_see_plain_ops(how: str) -> None:
         torch.testing.assert_close(torch.jit.trace(layer, x)(x + 1), layer(x + 1))
 
 
-# -- transforms and forward mode -------------------------------------------------------------------------------
+# -- transforms and forward mode -----------------------------------------------------------------------------
 
 
 def layers(graph: gv.Edges) -> dict[str, Callable[[Tensor], Tensor]]:
@@ -244,7 +244,7 @@ def test_gradcheck(how: str) -> None:
             assert torch.autograd.gradgradcheck(layer, (features(),))
 
 
-# -- checkpoints, saved tensors ----------------------------------------------------------------------------------
+# -- checkpoints, saved tensors ------------------------------------------------------------------------------
 
 
 @MODES
@@ -302,7 +302,7 @@ def test_hooks_on_saved_tensors(message: Callable[[Tensor], Tensor], end: str, h
         assert_like_gather(message, end, how)
 
 
-# -- gradients of the message itself --------------------------------------------------------------------------------
+# -- gradients of the message itself -------------------------------------------------------------------------
 
 
 @MODES
@@ -347,7 +347,7 @@ def test_gradient_asked_for_too_late() -> None:
             ask()
 
 
-# -- dtypes and modes ------------------------------------------------------------------------------------------------
+# -- dtypes and modes ----------------------------------------------------------------------------------------
 
 
 @MODES
@@ -444,7 +444,7 @@ def test_dispatch_modes_see_plain_ops(how: str) -> None:
     torch.testing.assert_close(out, scattered(x[SRC] @ weights(D, 4), "sum"))
 
 
-# -- what a message is ------------------------------------------------------------------------------------------------
+# -- what a message is ---------------------------------------------------------------------------------------
 
 
 def test_a_message_is_a_tensor_that_computes_nothing_for_its_shape() -> None:
@@ -568,7 +568,7 @@ def test_messages_of_two_graphs_meet() -> None:
     torch.testing.assert_close(torch.autograd.grad(out.sum(), x), torch.autograd.grad(want.sum(), y))
 
 
-# -- threads, memory -----------------------------------------------------------------------------------------------------
+# -- threads, memory -----------------------------------------------------------------------------------------
 
 
 def test_threads() -> None:

@@ -126,7 +126,7 @@ def test_an_input_that_changes_before_backward() -> None:
         out = g.sum(m) if how == "sum" else gv.materialise(m)
         w += 1
         with pytest.raises(
-            (RuntimeError, gv.GrapevineError), match="modified by an inplace|changed in place"
+            (RuntimeError, gv.GrapevineError), match=r"modified by an inplace|changed in place"
         ):
             out.sum().backward()
 
@@ -281,7 +281,7 @@ def test_groupings_die_with_their_index() -> None:
     def make() -> tuple[list[Any], Any]:
         index = DST.clone()
         group = grouping(index, N)
-        group.by_dst  # noqa: B018
+        group.by_dst
         assert grouping(index, N)._core is group._core
         return [index, group._core, group.by_dst.ptr], None
 

@@ -53,7 +53,7 @@ def pairwise(base: Base) -> type:
     return Pairwise
 
 
-# -- the forms of a graph ---------------------------------------------------------------------------------------
+# -- the forms of a graph ------------------------------------------------------------------------------------
 
 
 @flows
@@ -90,7 +90,7 @@ def test_one_side_only(graph: Graph) -> None:
 @bipartite
 @pytest.mark.parametrize("make", [copying, pairwise])
 def test_two_sets_of_nodes_against_the_edges(graph: Graph, make: Callable[[Base], type]) -> None:
-    """The pair is (those that send, those that receive) in both flows; the peer's own count of receivers is wrong here."""
+    """The pair is (those that send, those that receive) in both flows; the peer miscounts the receivers."""
     forward, backward = make(MessagePassing)(), make(MessagePassing)(flow="target_to_source")
     x, flipped = graph.pair(3, 3), graph.edge_index.flip(0)
     want = forward(x, graph.edge_index)
@@ -188,13 +188,12 @@ def weighing(argument: str) -> Callable[[Base], type]:
 def test_sparse_adjacency(graph: Graph, layout: torch.layout, argument: str) -> None:
     ours, theirs = both(weighing(argument))
     matrix = adjacency(graph, layout)
-    peer_matrix = (
-        adjacency(graph, torch.sparse_csr) if layout is torch.sparse_csc else matrix
-    )  # CSC is refused there
+    peer_matrix = adjacency(graph, torch.sparse_csr)  # it refuses CSC, and its backward through COO fails
     x = graph.pair(3, 3)
     assert_same_as_peer(ours, theirs, x, matrix, peer_inputs=(x, peer_matrix))
-    if layout is not torch.sparse_csc:
-        assert_same_as_peer(ours, theirs, x, matrix, normal(matrix.values().shape[0]))
+    if layout is not torch.sparse_csc:  # whose values are in another order
+        values = normal(matrix.values().shape[0])
+        assert_same_as_peer(ours, theirs, x, matrix, values, peer_inputs=(x, peer_matrix, values))
     with pytest.raises(ValueError, match="target_to_source"):
         weighing(argument)(MessagePassing)(flow="target_to_source")(x, matrix)
 
@@ -234,7 +233,7 @@ def test_index_dtypes(dtype: torch.dtype) -> None:
     )
 
 
-# -- message_and_aggregate --------------------------------------------------------------------------------------------
+# -- message_and_aggregate -----------------------------------------------------------------------------------
 
 
 def multiplying(base: Base) -> type:
@@ -276,7 +275,7 @@ def test_a_fused_layer_needs_no_edges(monkeypatch: pytest.MonkeyPatch) -> None:
     assert multiplying(MessagePassing)()(SQUARE[0].features(3), matrix).shape == (8, 3)
 
 
-# -- arguments of the methods ------------------------------------------------------------------------------------------
+# -- arguments of the methods --------------------------------------------------------------------------------
 
 
 def asking(base: Base) -> type:
@@ -286,7 +285,23 @@ def asking(base: Base) -> type:
         def forward(self, x, edge_index, weight, factor=2.0):
             return self.propagate(edge_index, x=x, y=x + 1, weight=weight, factor=factor, name="n")
 
-        def message(self, x_j, y_i, edge_index, edge_index_i, edge_index_j, index, ptr, size, size_i, size_j, dim_size, weight, name, other=7.0):  # fmt: skip
+        def message(
+            self,
+            x_j,
+            y_i,
+            edge_index,
+            edge_index_i,
+            edge_index_j,
+            index,
+            ptr,
+            size,
+            size_i,
+            size_j,
+            dim_size,
+            weight,
+            name,
+            other=7.0,
+        ):
             assert ptr is None and name == "n" and other == 7.0
             assert size_i == size_j == dim_size
             assert edge_index.dtype is index.dtype is torch.int64
@@ -382,9 +397,9 @@ def test_inherited_and_open_ended_arguments() -> None:
 
 
 class OneLine(MessagePassing):
-    def forward(self, x, edge_index): return self.propagate(edge_index, x=x)  # fmt: skip  # noqa: E704
+    def forward(self, x, edge_index): return self.propagate(edge_index, x=x)  # fmt: skip
 
-    def message(self, x_j): return x_j * 2  # fmt: skip  # noqa: E704
+    def message(self, x_j): return x_j * 2  # fmt: skip
 
 
 def test_one_line_bodies_lambdas_and_exec() -> None:
@@ -401,7 +416,7 @@ def test_one_line_bodies_lambdas_and_exec() -> None:
         assert_close(layer(x, graph.edge_index), want)
 
 
-# -- edge_updater ----------------------------------------------------------------------------------------------------------
+# -- edge_updater --------------------------------------------------------------------------------------------
 
 
 def attending(base: Base) -> type:
@@ -443,7 +458,7 @@ def test_edge_updater_between_two_sets(graph: Graph) -> None:
     assert_same_as_peer(ours, theirs, pair, graph.edge_index, graph.edge_features(2))
 
 
-# -- aggregations of one's own --------------------------------------------------------------------------------------------
+# -- aggregations of one's own -------------------------------------------------------------------------------
 
 
 def test_aggregation_as_a_module_and_with_arguments() -> None:
@@ -511,7 +526,7 @@ def test_update_that_returns_several(graph: Graph) -> None:
     assert_same_as_peer(*both(make), graph.features(3), graph.edge_index)
 
 
-# -- hooks -------------------------------------------------------------------------------------------------------------------
+# -- hooks ---------------------------------------------------------------------------------------------------
 
 
 def test_hooks_see_and_replace() -> None:
@@ -576,7 +591,7 @@ def test_hooks_see_and_replace() -> None:
         assert_close(got, want)
 
 
-# -- explanations ----------------------------------------------------------------------------------------------------------
+# -- explanations --------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("sigmoid", [True, False])
@@ -640,7 +655,7 @@ def test_explain_without_a_mask() -> None:
         layer(SQUARE[0].features(3), SQUARE[0].edge_index)
 
 
-# -- the examples of the tutorials -------------------------------------------------------------------------------------------
+# -- the examples of the tutorials ---------------------------------------------------------------------------
 
 X = [[6.0, 4.0], [0.0, 1.0], [5.0, 3.0], [1.0, 2.0]]
 INDEX = torch.tensor([[0, 1, 0, 2, 1, 2, 2, 3], [1, 0, 2, 0, 2, 1, 3, 2]])
@@ -657,7 +672,11 @@ class Fixed(MessagePassing):
         return x + 0.5 * aggr_out
 
 
-MODES = pytest.mark.parametrize("mode", [gv.recorded, gv.materialised, lambda: gv.recorded(1 << 15)], ids=["lazy", "materialised", "default"])  # fmt: skip
+MODES = pytest.mark.parametrize(
+    "mode",
+    [gv.recorded, gv.materialised, lambda: gv.recorded(1 << 15)],
+    ids=["lazy", "materialised", "default"],
+)
 
 
 @MODES
@@ -669,7 +688,15 @@ def test_seed_examples(mode: Any, dtype: torch.dtype) -> None:
         layer = Fixed(aggr="sum")
         for _ in range(10):
             x = layer(x, INDEX)
-    want = torch.tensor([[1839130.875, 1406359.0], [1839130.875, 1406359.0], [2298917.0, 1758024.625], [919569.5, 703268.6875]], dtype=dtype)  # fmt: skip
+    want = torch.tensor(
+        [
+            [1839130.875, 1406359.0],
+            [1839130.875, 1406359.0],
+            [2298917.0, 1758024.625],
+            [919569.5, 703268.6875],
+        ],
+        dtype=dtype,
+    )
     torch.testing.assert_close(x, want, rtol=1e-6, atol=0.0)
 
 
@@ -727,33 +754,83 @@ def test_learned_messages_and_updates(mode: Any) -> None:
     assert losses[-1] < 0.01 * losses[0]
 
 
-# -- errors ------------------------------------------------------------------------------------------------------------------
+# -- errors --------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("make", "error", "text"),
     [
-        (lambda: asking(MessagePassing)().propagate(INDEX, x=torch.ones(4, 2), y=torch.ones(4, 2)), GraphTypeError,
-         "Asking.message asks for 'weight', which propagate was not given; do this instead: self.propagate(edge_index, weight=...); given were x, y"),
-        (lambda: copying(MessagePassing)().propagate(INDEX), GraphTypeError,
-         "Copy.message asks for 'x_j', which propagate was not given; do this instead: self.propagate(edge_index, x=...); given were no arguments"),
+        (
+            lambda: asking(MessagePassing)().propagate(INDEX, x=torch.ones(4, 2), y=torch.ones(4, 2)),
+            GraphTypeError,
+            (
+                "Asking.message asks for 'weight', which propagate was not given; "
+                "do this instead: self.propagate(edge_index, weight=...); given were x, y"
+            ),
+        ),
+        (
+            lambda: copying(MessagePassing)().propagate(INDEX),
+            GraphTypeError,
+            (
+                "Copy.message asks for 'x_j', which propagate was not given; "
+                "do this instead: self.propagate(edge_index, x=...); given were no arguments"
+            ),
+        ),
         (lambda: Fixed(aggr=None), None, ""),
-        (lambda: Fixed(aggr="sum")(torch.ones(3, 2), INDEX), GraphIndexError,
-         "edge 7: source id 3 does not exist among 3 source nodes; ids run from 0 to 2; pass num_nodes=4 or more, or features with as many rows"),
-        (lambda: pairwise(MessagePassing)()((torch.ones(4, 2), torch.ones(4, 2)), INDEX, size=(4, 5)), GraphValueError,
-         "expected 5 rows of 'x' for the destination nodes, got 4 (shape [4, 2]); every node tensor needs one row per node; for a bipartite graph pass x=(x_src, x_dst)"),
-        (lambda: Fixed()(torch.ones(4), INDEX), GraphValueError,
-         "expected 'x' to have a node axis at -2, got shape [4]; add a feature axis with x.unsqueeze(-1), or build the layer with node_dim=0"),
-        (lambda: Fixed()(torch.ones(4, 2), INDEX.t()), GraphValueError,
-         "expected edge_index of shape [2, E], got [8, 2]; do this instead: edge_index.t().contiguous()"),
-        (lambda: Fixed()(torch.ones(4, 2), INDEX.float()), GraphTypeError,
-         "expected integer node ids, got a source index of dtype torch.float32; do this instead: edge_index.long()"),
-        (lambda: Fixed()(torch.empty(4, 2, device="meta"), INDEX), GraphValueError,
-         "expected features on the edges' device cpu, got meta; do this instead: x.to('cpu'), or move both once with data.to(device)"),
-        (lambda: Fixed(flow="up"), GraphValueError, "expected flow to be one of ('source_to_target', 'target_to_source'), got 'up'"),
-        (lambda: MessagePassing().edge_updater(INDEX), GraphTypeError, "MessagePassing does not override edge_update; define it to use edge_updater"),
+        (
+            lambda: Fixed(aggr="sum")(torch.ones(3, 2), INDEX),
+            GraphIndexError,
+            (
+                "edge 7: source id 3 does not exist among 3 source nodes; "
+                "ids run from 0 to 2; pass num_nodes=4 or more, or features with as many rows"
+            ),
+        ),
+        (
+            lambda: pairwise(MessagePassing)()((torch.ones(4, 2), torch.ones(4, 2)), INDEX, size=(4, 5)),
+            GraphValueError,
+            (
+                "expected 5 rows of 'x' for the destination nodes, got 4 (shape [4, 2]); "
+                "every node tensor needs one row per node; for a bipartite graph pass x=(x_src, x_dst)"
+            ),
+        ),
+        (
+            lambda: Fixed()(torch.ones(4), INDEX),
+            GraphValueError,
+            (
+                "expected 'x' to have a node axis at -2, got shape [4]; "
+                "add a feature axis with x.unsqueeze(-1), or build the layer with node_dim=0"
+            ),
+        ),
+        (
+            lambda: Fixed()(torch.ones(4, 2), INDEX.t()),
+            GraphValueError,
+            "expected edge_index of shape [2, E], got [8, 2]; do this instead: edge_index.t().contiguous()",
+        ),
+        (
+            lambda: Fixed()(torch.ones(4, 2), INDEX.float()),
+            GraphTypeError,
+            "expected integer node ids, got a source index of dtype torch.float32; do this instead: edge_index.long()",
+        ),
+        (
+            lambda: Fixed()(torch.empty(4, 2, device="meta"), INDEX),
+            GraphValueError,
+            (
+                "expected features on the edges' device cpu, got meta; "
+                "do this instead: x.to('cpu'), or move both once with data.to(device)"
+            ),
+        ),
+        (
+            lambda: Fixed(flow="up"),
+            GraphValueError,
+            "expected flow to be one of ('source_to_target', 'target_to_source'), got 'up'",
+        ),
+        (
+            lambda: MessagePassing().edge_updater(INDEX),
+            GraphTypeError,
+            "MessagePassing does not override edge_update; define it to use edge_updater",
+        ),
     ],
-)  # fmt: skip
+)
 def test_errors(make: Callable[[], Any], error: type[Exception] | None, text: str) -> None:
     if error is None:
         make()

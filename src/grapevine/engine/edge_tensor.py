@@ -111,7 +111,8 @@ class EdgeTensor(Tensor):
             return f"EdgeTensor(shape={list(self.shape)}, dtype={self.dtype}, recorded={describe(self.node)})"
 
 
-#: An identity with an autograd rule: through it `materialise` connects values, handed over by the wrapper, with its gradient.
+#: An identity with an autograd rule: through it `materialise` connects values, handed over by the wrapper,
+#: with its gradient.
 _CONNECT = torch.ops.aten.clone.default
 
 
@@ -281,11 +282,9 @@ def _swap(items: Any, real: Callable[[EdgeTensor], Any]) -> Any:
     return items
 
 
-
 def _accessor(name: str, access: str) -> Any:
     """What `__torch_function__` is told when the attribute `name` of a tensor is read or set."""
     return getattr(getattr(Tensor, name), access)
-
 
 
 # Answered by the wrapper itself, without computing anything.
@@ -293,7 +292,8 @@ _ABOUT = {
     _accessor(name, "__get__")
     for name in (
         "shape", "dtype", "device", "requires_grad", "grad_fn", "ndim", "is_leaf", "layout", "is_cuda", "is_cpu",
-        "is_sparse", "is_quantized", "is_meta", "is_mps", "is_xpu", "is_nested", "itemsize", "grad", "retains_grad", "output_nr", "_version",
+        "is_sparse", "is_quantized", "is_meta", "is_mps", "is_xpu", "is_nested", "itemsize",
+        "grad", "retains_grad", "output_nr", "_version",
     )
 } | {
     Tensor.size, Tensor.dim, Tensor.numel, Tensor.nelement, Tensor.stride, Tensor.__len__, Tensor.is_contiguous, Tensor.is_floating_point,
@@ -337,7 +337,8 @@ def _watch(wrapper: EdgeTensor) -> None:
     """Somebody wants the gradient of this very message: from now on autograd takes every step."""
     if wrapper.node.passed:
         raise GrapevineError(
-            "the gradient of this message was asked for after a kernel had reduced it, so it is not computed; do this instead: "
+            "the gradient of this message was asked for after a kernel had reduced it, so it is "
+            "not computed; do this instead: "
             "x_j.retain_grad() or x_j.register_hook(...) before the aggregation, or run inside gv.materialised()"
         )
     wrapper.node.hooked = True

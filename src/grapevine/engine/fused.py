@@ -61,7 +61,7 @@ class Formula:
         return frozenset(expr.slots(self.root))
 
     def gradient(self, seeds: tuple[Slot, ...], seed: Expr) -> dict[int, Formula]:
-        """For each leaf, the formula of its gradient per edge, where `seed` is the message's, over slots extended by `seeds`."""
+        """For each leaf, the formula of its gradient per edge, from the message's, `seed`; `seeds` are more slots."""
         slots = (*self.slots, *seeds)
         return {
             number: Formula(e, slots, self.tail)
@@ -91,7 +91,8 @@ class Formula:
                 at[id(e)] = len(at)
                 steps.append(Instruction(e.op, at[id(e)], tuple(at[id(c)] for c in expr.children(e))))
         specs = tuple(leaf_spec(self.slots[n], self.tail, row_side) for n in leaves)
-        code = Code(specs, tuple(e.args[0] for e in constants), tuple(steps), len(at), at[id(self.root)], self.features, self.groups)  # fmt: skip
+        numbers = tuple(e.args[0] for e in constants)
+        code = Code(specs, numbers, tuple(steps), len(at), at[id(self.root)], self.features, self.groups)
         return code, tuple(leaves)
 
 

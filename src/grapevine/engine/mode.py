@@ -14,7 +14,8 @@ from torch.utils._python_dispatch import _len_torch_dispatch_stack
 _materialised: ContextVar[bool] = ContextVar("grapevine_materialised", default=False)
 
 
-#: Messages of fewer numbers than this are computed the plain way: recording and planning them would cost more than it saves.
+#: Messages of fewer numbers than this are computed the plain way: recording and planning them would cost
+#: more than it saves.
 _least: ContextVar[int] = ContextVar("grapevine_least", default=1 << 15)
 
 

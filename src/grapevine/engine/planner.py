@@ -77,7 +77,7 @@ def softmax(topology: Topology, e: Tensor) -> Tensor:
 
 
 def edge_values(topology: Topology, e: Tensor) -> Tensor:
-    """A lazy tensor's real values for a kernel that needs them stored: by a program that stores nothing else, where one fits."""
+    """A lazy tensor's real values for a kernel that needs them stored: by a program of its own, where one fits."""
     if not isinstance(e, EdgeTensor):
         return e
     with torch._C.DisableTorchFunctionSubclass():

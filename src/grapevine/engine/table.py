@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from grapevine.engine.tree import Node, Side
+from grapevine.engine.tree import Node
 
 
 @dataclass(slots=True)
@@ -306,6 +306,7 @@ def _unary(*names: str, autocasts: bool = False) -> OpRecord:
 
 _S: Any = ((2.0,), (3,), ("like",), ("row",), ("feature",), ("scalar",), ("again",))
 
+# fmt: off
 RECORDS: tuple[OpRecord, ...] = (
     OpRecord("mul", _methods("mul", "multiply", "__mul__", "__rmul__"), pointwise, _S),
     OpRecord("add", _methods("add"), pointwise, (*_S, ("like", {"alpha": 3}))),
@@ -323,7 +324,7 @@ RECORDS: tuple[OpRecord, ...] = (
     OpRecord("where", (Tensor.where,), where_method, (("mask", "like"), ("mask", 0.5))),
     OpRecord("clamp", _methods("clamp", "clip"), pointwise, ((-0.5,), (-0.5, 0.5), ({"max": 0.5},))),
     OpRecord("clamp", _methods("clamp_min", "clamp_max"), pointwise, ((0.5,),)),
-    OpRecord("compare", _methods("gt", "ge", "lt", "le", "eq", "ne", "__gt__", "__ge__", "__lt__", "__le__", "__eq__", "__ne__"), pointwise, ((0.5,), ("like",))),  # fmt: skip
+    OpRecord("compare", _methods("gt", "ge", "lt", "le", "eq", "ne", "__gt__", "__ge__", "__lt__", "__le__", "__eq__", "__ne__"), pointwise, ((0.5,), ("like",))),
     _unary("neg", "negative", "__neg__"),
     _unary("abs", "absolute", "__abs__"),
     _unary("exp", autocasts=True),
@@ -374,7 +375,8 @@ RECORDS: tuple[OpRecord, ...] = (
     OpRecord("matmul", _methods("mm"), matmul, (("matrix",),), autocasts=True, kind="linear"),
     OpRecord("contiguous", (Tensor.contiguous,), same, kind="same"),
     OpRecord("dropout", (F.dropout,), dropout, ((0.5, False), ({"training": False},)), kind="same"),
-)  # fmt: skip
+)
+# fmt: on
 
 TABLE: dict[Callable[..., Any], OpRecord] = {f: record for record in RECORDS for f in record.functions}
 #: Ops whose result shares memory with their first operand.
@@ -403,7 +405,8 @@ def infer(
     key = tuple(signature)
     if key in _inferred:
         return _inferred[key]
-    # A few rows in place of E, of a number that no other axis has. The meta device would do, but loads torch's compiler.
+    # A few rows in place of E, of a number that no other axis has. The meta device would do, but loads
+    # torch's compiler.
     taken = {size for t in inputs for size in t.shape}
     rows = next(n for n in range(2, 3 + len(taken)) if n not in taken)
     shapes = (

@@ -69,8 +69,10 @@ class Leaf(Node):
         tensor = self.tensor
         if version(tensor) != self.version:
             raise GrapevineError(
-                f"a tensor of shape {list(tensor.shape)} was changed in place after the message had read it; expected it "
-                "unchanged until the aggregation; do this instead: x = x + 1 in place of x += 1, or run inside gv.materialised()"
+                f"a tensor of shape {list(tensor.shape)} was changed in place after the message "
+                "had read it; expected it "
+                "unchanged until the aggregation; "
+                "do this instead: x = x + 1 in place of x += 1, or run inside gv.materialised()"
             )
         return tensor
 
@@ -175,7 +177,8 @@ def call(node: Apply, values: Callable[[Node], Tensor]) -> Tensor:
     with torch._C.DisableTorchFunctionSubclass():
         if not torch._C._is_any_autocast_enabled():
             return node.func(*args, **node.params)
-        # Ops that autocast changes are not recorded inside it, so this one was recorded before, and runs as it was meant.
+        # Ops that autocast changes are not recorded inside it, so this one was recorded before, and runs as
+        # it was meant.
         first = args[0][0] if isinstance(args[0], list) else next(a for a in args if isinstance(a, Tensor))
         with torch.autocast(first.device.type, enabled=False):
             return node.func(*args, **node.params)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import inspect
 from collections import OrderedDict
 from collections.abc import Callable
-from functools import lru_cache
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -43,7 +42,16 @@ _HOOKS = ("propagate", "message", "aggregate", "message_and_aggregate", "edge_up
 _REQUIRED = inspect.Parameter.empty
 
 
-@lru_cache(maxsize=None)
+#: The methods whose arguments are found by name, each with the number of those that come first (`self`, the messages).
+_METHODS = {
+    "message": 1,
+    "aggregate": 2,
+    "message_and_aggregate": 2,
+    "update": 2,
+    "edge_update": 1,
+}
+
+
 def _parameters(function: Callable[..., Any], skip: int) -> tuple[dict[str, Any], bool]:
     """Names and defaults of a method's parameters after the first `skip`, and whether it takes any others."""
     parameters = list(inspect.signature(function).parameters.values())[skip:]
@@ -52,14 +60,26 @@ def _parameters(function: Callable[..., Any], skip: int) -> tuple[dict[str, Any]
     return named, open_ended
 
 
-class MessagePassing(torch.nn.Module):
+class _Asking:
+    """Classes that know what their methods ask for."""
+
+    #: The arguments of each method with their defaults, and whether it takes any others.
+    _asked: dict[str, tuple[dict[str, Any], bool]]
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)  # read here, once a class: compilers cannot read signatures
+        cls._asked = {name: _parameters(getattr(cls, name), skip) for name, skip in _METHODS.items()}
+
+
+class MessagePassing(_Asking, torch.nn.Module):
     r"""Base class of layers that send messages along edges.
 
         out_i = update(aggregate over j -> i of message(x_i, x_j, e_ij))
 
-    Override `message`, and where needed `aggregate`, `update`, `edge_update` or `message_and_aggregate`. Their arguments
-    are what was given to `propagate`; a name ending in `_i` or `_j` asks for a node tensor as seen from each edge's target
-    or source. Messages are lazy edge tensors: write plain PyTorch, and what the planner can fuse is never stored.
+    Override `message`, and where needed `aggregate`, `update`, `edge_update` or `message_and_aggregate`. Their
+    arguments are what was given to `propagate`; a name ending in `_i` or `_j` asks for a node tensor as seen from
+    each edge's target or source. Messages are lazy edge tensors: write plain PyTorch, and what the planner can fuse is
+    never stored.
 
     Args:
         aggr: "sum" (or "add"), "mean", "max", "min", "mul", any other name or module of `grapevine.nn.aggr`, a list of
@@ -67,13 +87,16 @@ class MessagePassing(torch.nn.Module):
         aggr_kwargs: arguments of that aggregation.
         flow: "source_to_target" (messages go from `edge_index[0]` to `edge_index[1]`) or "target_to_source".
         node_dim: the axis of nodes in node tensors.
-        decomposed_layers: accepted for compatibility; messages are not stored, so splitting their features saves nothing.
+        decomposed_layers: accepted for compatibility; messages are not stored, so that
+            splitting their features saves nothing.
 
     Shapes:
-        `propagate(edge_index, size=None, **kwargs)`: `edge_index` is `(2, E)`, a `torch.sparse` tensor `(N_dst, N_src)`, or
-        `gv.Edges`; node tensors are `(N, ...)`, or a pair `((N_src, ...), (N_dst, ...))` for a bipartite graph.
+        `propagate(edge_index, size=None, **kwargs)`: `edge_index` is `(2, E)`, a `torch.sparse` tensor
+        `(N_dst, N_src)`, or `gv.Edges`; node tensors are `(N, ...)`, or a pair `((N_src, ...), (N_dst, ...))` for a
+        bipartite graph.
 
-    Departures from PyTorch Geometric: no code is generated, so classes defined anywhere work; `jittable()` is not needed.
+    Departures from PyTorch Geometric: no code is generated, so classes defined anywhere work;
+    `jittable()` is not needed.
 
     Example:
         >>> import torch, grapevine as gv
@@ -86,7 +109,8 @@ class MessagePassing(torch.nn.Module):
         >>> Layer(aggr="max")(x, torch.tensor([[0, 1], [1, 0]])).tolist()
         [[7.5, 6.0], [6.0, 5.25]]
 
-    Source: Gilmer et al., "Neural Message Passing for Quantum Chemistry", arXiv:1704.01212; the interface is PyTorch Geometric's.
+    Source: Gilmer et al., "Neural Message Passing for Quantum Chemistry", arXiv:1704.01212; the interface is
+    PyTorch Geometric's.
     """
 
     supports_edge_weight: bool | None = None
@@ -115,7 +139,8 @@ class MessagePassing(torch.nn.Module):
         self.flow = flow
         self.node_dim = node_dim
         self.decomposed_layers = decomposed_layers
-        #: Whether `message_and_aggregate` takes sparse adjacencies: it is overridden, and no other aggregation is asked for.
+        #: Whether `message_and_aggregate` takes sparse adjacencies: it is overridden, and no other
+        #: aggregation is asked for.
         self.fuse = type(self).message_and_aggregate is not MessagePassing.message_and_aggregate and (
             self.aggr is None or (isinstance(self.aggr, str) and self.aggr in _PRODUCTS)
         )
@@ -189,48 +214,48 @@ class MessagePassing(torch.nn.Module):
         return self._after("propagate", out, edge_index, given.sizes, kwargs)
 
     def _message_passing(self, given: _Given) -> Tensor:
-        cls = type(self)
-        inputs = self._arguments(cls.message, 1, given)
-        (inputs,) = self._before("message", inputs)
+        inputs = self._arguments("message", given)
+        inputs = given.replace(inputs, *self._before("message", inputs))
         out = self.message(**inputs)
         out = self._after("message", out, inputs)
         if self.explain:
-            method = getattr(self.explain_message, "__func__", self.explain_message)
-            out = self.explain_message(engine.materialise(out), **self._arguments(method, 2, given))
-        inputs = self._arguments(cls.aggregate, 2, given)
-        (inputs,) = self._before("aggregate", inputs)
+            out = self.explain_message(engine.materialise(out), **self._arguments("explain_message", given))
+        inputs = self._arguments("aggregate", given)
+        inputs = given.replace(inputs, *self._before("aggregate", inputs))
         reduced = self.aggregate(out, **inputs)
         reduced = self._after("aggregate", reduced, inputs)
-        out = self.update(reduced, **self._arguments(cls.update, 2, given))
+        out = self.update(reduced, **self._arguments("update", given))
         return _settled(out)
 
     def _fused(self, given: _Given) -> Tensor:
-        cls = type(self)
-        inputs = self._arguments(cls.message_and_aggregate, 2, given)
+        inputs = self._arguments("message_and_aggregate", given)
         adjacency, inputs = self._before("message_and_aggregate", given.adjacency, inputs)
         out = self.message_and_aggregate(adjacency, **inputs)
         out = self._after("message_and_aggregate", out, adjacency, inputs)
-        return _settled(self.update(out, **self._arguments(cls.update, 2, given)))
+        return _settled(self.update(out, **self._arguments("update", given)))
 
     def edge_updater(
         self, edge_index: Any, size: tuple[int | None, int | None] | None = None, **kwargs: Any
     ) -> Tensor:
         """Computes new edge features with `edge_update`, whose arguments are found as those of `message`."""
-        edge_index, size, kwargs = self._before("edge_update", edge_index, size, kwargs)
         with engine.scope():
             given = _Given(self, edge_index, size, kwargs, ("edge_update",))
-            out = _settled(self.edge_update(**self._arguments(type(self).edge_update, 1, given)))
-        return self._after("edge_update", out, edge_index, size, kwargs)
+            inputs = self._arguments("edge_update", given)
+            edge_index, size, inputs = self._before("edge_update", edge_index, size, inputs)
+            out = _settled(self.edge_update(**inputs))
+        return self._after("edge_update", out, edge_index, size, inputs)
 
-    def _arguments(self, method: Callable[..., Any], skip: int, given: _Given) -> dict[str, Any]:
-        named, open_ended = _parameters(method, skip)
+    def _arguments(self, method: str, given: _Given) -> dict[str, Any]:
+        """What a method asks for by name, found in what was given."""
+        asked = self._asked.get(method)
+        named, open_ended = asked or _parameters(getattr(self, method), 1)  # explainers replace theirs
         found = {}
         for name, default in named.items():
             value = given.find(name)
             if value is _REQUIRED:
                 if default is _REQUIRED:
                     raise GraphTypeError(
-                        f"{type(self).__name__}.{method.__name__} asks for {name!r}, which propagate was not given; "
+                        f"{type(self).__name__}.{method} asks for {name!r}, which propagate was not given; "
                         f"do this instead: self.propagate(edge_index, {given.base(name)}=...); "
                         f"given were {', '.join(given.kwargs) or 'no arguments'}"
                     )
@@ -342,17 +367,6 @@ class MessagePassing(torch.nn.Module):
         return f"{type(self).__name__}({getattr(self, 'channels', '')})"
 
 
-@lru_cache(maxsize=None)
-def _lifted(cls: Any, methods: tuple[str, ...]) -> tuple[tuple[str, int], ...]:
-    """Node tensors that the methods see from the edges: their names, with 0 for the source side and 1 for the target's."""
-    found: dict[tuple[str, int], None] = {}
-    for method in methods:
-        for name in _parameters(getattr(cls, method), 1)[0]:
-            if name[-2:] in ("_i", "_j") and name not in SPECIAL:
-                found[name[:-2], 1 if name[-1] == "i" else 0] = None
-    return tuple(found)
-
-
 def _settled(out: Any) -> Any:
     """Real tensors in place of lazy ones, also inside a tuple."""
     if isinstance(out, tuple):
@@ -363,7 +377,7 @@ def _settled(out: Any) -> Any:
 class _Given:
     """What `propagate` was given, and how each argument of a method is found in it."""
 
-    __slots__ = ("_edges", "adjacency", "kwargs", "layer", "sizes")
+    __slots__ = ("_edges", "adjacency", "kwargs", "layer", "replaced", "sizes")
 
     def __init__(
         self,
@@ -376,22 +390,29 @@ class _Given:
         self.layer = layer
         self.adjacency = adjacency
         self.kwargs = kwargs
+        self.replaced: dict[str, Any] = {}
         forward = layer.flow == "source_to_target"
         sizes: list[int | None] = [None, None] if size is None else list(size)
         if is_torch_sparse_tensor(adjacency):
             if not forward:
                 raise GraphValueError(
-                    "expected flow='source_to_target' with a sparse adjacency, got 'target_to_source'; pass adj_t.t() instead"
+                    "expected flow='source_to_target' with a sparse adjacency, got "
+                    "'target_to_source'; pass adj_t.t() instead"
                 )
             sizes = [adjacency.shape[1], adjacency.shape[0]]
-        for name, side in _lifted(cast(Any, type(layer)), methods):
-            value = kwargs.get(name)
-            if isinstance(value, (tuple, list)):  # (those that send, those that receive), whatever the flow
-                self._fit(sizes, 0 if forward else 1, value[0], name)
-                self._fit(sizes, 1 if forward else 0, value[1], name)
-            else:
-                self._fit(sizes, side if forward else 1 - side, value, name)
-        first, second = sizes
+        for method in methods:
+            for asked in layer._asked[method][0]:
+                if asked[-2:] not in ("_i", "_j") or asked in SPECIAL:
+                    continue
+                name = asked[:-2]  # a node tensor seen from the edges
+                value = kwargs.get(name)
+                if isinstance(
+                    value, (tuple, list)
+                ):  # (those that send, those that receive), whatever the flow
+                    self._fit(sizes, 0 if forward else 1, value[0], name)
+                    self._fit(sizes, 1 if forward else 0, value[1], name)
+                else:
+                    self._fit(sizes, 1 if (asked[-1] == "i") == forward else 0, value, name)
         self.sizes = sizes
         self._edges: Edges | None = None
 
@@ -400,9 +421,9 @@ class _Given:
         """Who sends to whom, in the layer's flow; a fused layer never asks."""
         if self._edges is None:
             first, second = self.sizes
-            known = second if first is None else first  # one set of nodes where only one side is known
-            wanted = None if known is None else (known if first is None else first, known if second is None else second)
-            edges = Edges.of(self.adjacency, wanted)
+            if first is None or second is None:  # one set of nodes where only one side is known
+                first = second = second if first is None else first
+            edges = Edges.of(self.adjacency, None if first is None or second is None else (first, second))
             self.sizes = list(edges.size)
             self._edges = edges if self.layer.flow == "source_to_target" else edges.reverse()
         return self._edges
@@ -420,7 +441,8 @@ class _Given:
         elif sizes[side] != rows:
             which = "source" if side == 0 else "destination"
             raise GraphValueError(
-                f"expected {sizes[side]} rows of {name!r} for the {which} nodes, got {rows} (shape {list(value.shape)}); "
+                f"expected {sizes[side]} rows of {name!r} for the {which} nodes, got {rows} "
+                f"(shape {list(value.shape)}); "
                 f"every node tensor needs one row per node; for a bipartite graph pass {name}=(x_src, x_dst)"
             )
 
@@ -434,8 +456,16 @@ class _Given:
     def base(name: str) -> str:
         return name[:-2] if name[-2:] in ("_i", "_j") else name
 
+    def replace(self, before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
+        """What a hook made of some arguments, which holds for the methods that follow too."""
+        if after is not before:
+            self.replaced.update(after)
+        return after
+
     def find(self, name: str) -> Any:
         """The value of an argument called `name`; `inspect.Parameter.empty` if there is none."""
+        if name in self.replaced:
+            return self.replaced[name]
         if name in self.kwargs and name not in ("index", "ptr", "dim_size"):
             value = self.kwargs[name]
             return self.stored_values(name) if value is None and name in _EDGE_VALUES else value
@@ -448,7 +478,7 @@ class _Given:
         return _REQUIRED
 
     def stored_values(self, name: str) -> Tensor | None:
-        """The values of a sparse adjacency, which serve as weights, types or (where there are several) features of its edges."""
+        """The values of a sparse adjacency, which serve as weights, types or (where there are several) as features."""
         if not (isinstance(self.adjacency, Tensor) and is_torch_sparse_tensor(self.adjacency)):
             return None
         values = to_edge_index(self.adjacency)[1]

@@ -23,7 +23,7 @@ class Backend:
 
 
 class Op:
-    """A kernel over tensors with one meaning and several backends, best first; the reference is last and always eligible."""
+    """A kernel over tensors with one meaning and several backends, the best first; the reference, last, always runs."""
 
     __slots__ = ("backends", "name")
 

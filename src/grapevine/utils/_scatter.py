@@ -10,7 +10,18 @@ from grapevine.engine import EdgeTensor
 from grapevine.errors import GraphKeyError, GraphValueError
 from grapevine.topology import Topology, grouping
 
-_NAMES = {"add": "sum", "sum": "sum", "mean": "mean", "max": "max", "amax": "max", "min": "min", "amin": "min", "mul": "mul", "prod": "mul", "any": "any"}  # fmt: skip
+_NAMES = {
+    "add": "sum",
+    "sum": "sum",
+    "mean": "mean",
+    "max": "max",
+    "amax": "max",
+    "min": "min",
+    "amin": "min",
+    "mul": "mul",
+    "prod": "mul",
+    "any": "any",
+}
 
 
 def _rows(index: Tensor, dim_size: int | None) -> int:
@@ -39,7 +50,7 @@ def scatter(
         index: `(src.size(dim),)` int64 in `[0, dim_size)`.
         dim: the axis that `index` runs along.
         dim_size: rows of the result; the largest index plus one if None.
-        reduce: sum (or add), mean, max, min, mul, any. `any` keeps one of the entries, without a gradient rule of its own.
+        reduce: sum (or add), mean, max, min, mul, any. `any` keeps one of the entries.
 
     Returns:
         As `src`, with `dim_size` along `dim`; zero where no entry falls (one for mul).

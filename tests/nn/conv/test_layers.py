@@ -61,7 +61,8 @@ def test_accepts_edges(case: Case, graph: Graph) -> None:
 LAYOUTS = [torch.sparse_coo, torch.sparse_csr, torch.sparse_csc]
 IN_TURN = [
     pytest.param(case, case.graphs[0], LAYOUTS[i % 3], id=str(case))
-    for i, case in enumerate(case for case in CASES if not case.per_edge)
+    for i, case in enumerate(CASES)
+    if not case.per_edge and getattr(case.make(conv), "flow", "") != "target_to_source"  # which is refused
 ]
 
 

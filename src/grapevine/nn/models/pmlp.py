@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -38,7 +40,8 @@ class PMLP(torch.nn.Module):
         >>> model(torch.randn(4, 16)).shape
         torch.Size([4, 7])
 
-    Source: "Graph Neural Networks are Inherently Good Generalizers: Insights by Bridging GNNs and MLPs" (arXiv:2212.09034).
+    Source: "Graph Neural Networks are Inherently Good Generalizers: Insights by Bridging GNNs and MLPs"
+    (arXiv:2212.09034).
     """
 
     def __init__(
@@ -59,7 +62,7 @@ class PMLP(torch.nn.Module):
         self.dropout = dropout
         self.bias = bias
         sizes = [in_channels, *[hidden_channels] * (num_layers - 1), out_channels]
-        self.lins = torch.nn.ModuleList(torch.nn.Linear(a, b, bias) for a, b in zip(sizes, sizes[1:]))
+        self.lins = torch.nn.ModuleList(torch.nn.Linear(a, b, bias) for a, b in pairwise(sizes))
         self.norm = None
         if norm:
             self.norm = torch.nn.BatchNorm1d(hidden_channels, affine=False, track_running_stats=False)

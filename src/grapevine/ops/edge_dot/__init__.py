@@ -1,8 +1,9 @@
 """`edge_dot(order, a, b, heads, b_on) -> (E, heads)`: a dot product per edge and head.
 
-    out[e, h] = sum over f of head h:  a[row(e), f] * b[i, f],   i = e where b_on is "edge", else the other endpoint of e
+    out[e, h] = sum over f of head h:  a[row(e), f] * b[i, f],   i = e where b_on is "edge", else the other end of e
 
-Args: `a` (R, F) rows of the order's nodes; `b` (M, F); `heads` divides F. The derivative of a weighted sum with respect to its weights.
+Args: `a` (R, F) rows of the order's nodes; `b` (M, F); `heads` divides F. The derivative of a weighted sum with respect
+to its weights.
 """
 
 from __future__ import annotations

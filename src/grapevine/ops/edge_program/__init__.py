@@ -3,8 +3,8 @@
     out[r, f] = reduce over the positions k of row r of  message(k, f)         how = sum, mean, max, min
     out[e, f] = message(e, f),  or its sums over `code.groups` groups of f     how = map
 
-Args: `code` says how the message is computed from the leaves (see `Code`); `leaves` are `(M, S)` tensors of one floating
-dtype, as `code.leaves` describes them.
+Args: `code` says how the message is computed from the leaves (see `Code`); `leaves` are `(M, S)` tensors of one
+floating dtype, as `code.leaves` describes them.
 Returns: `out` as `gather_reduce` does, or (E, F) or (E, groups) for map; `ties` for max and min, else None.
 Sums run over k in ascending order, heavy rows in blocks, as in `gather_reduce`.
 """

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 #: Instructions by name, in the order of csrc/kernels.h, each with its meaning in PyTorch.
-#: Comparisons give 1 or 0 in the operands' dtype; `round` rounds to the storage dtype, which PyTorch's values already have.
+#: Comparisons give 1 or 0 in the operands' dtype; `round` rounds to the storage dtype, which PyTorch's
+#: values already have.
 INSTRUCTIONS: dict[str, Callable[..., Tensor]] = {
     "add": torch.add,
     "sub": torch.sub,
@@ -55,8 +56,8 @@ class LeafSpec(NamedTuple):
 
     Attributes:
         on: `"row"` (the order's own nodes), `"other"` (the opposite nodes), `"edge"` or `"shared"`.
-        mode: `"full"` (one number per feature), `"scalar"`, `"groups"` (each number serves `period` features in a row) or
-            `"periodic"` (the row of `period` numbers repeats).
+        mode: `"full"` (one number per feature), `"scalar"`, `"groups"` (each number serves `period` features in
+            a row) or `"periodic"` (the row of `period` numbers repeats).
     """
 
     on: str
@@ -66,7 +67,7 @@ class LeafSpec(NamedTuple):
 
 @dataclass(frozen=True)
 class Code:
-    """An edge program: leaves fill slots 0 .. L - 1, instructions the slots after them, constants are leaves of their own.
+    """An edge program: leaves fill slots 0 .. L - 1, instructions the slots after them, constants are leaves too"
 
     Attributes:
         leaves: one per tensor.

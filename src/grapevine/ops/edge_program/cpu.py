@@ -57,8 +57,8 @@ def run(order: Order, code: Code, leaves: Sequence[Tensor], how: str) -> tuple[T
     out = like.new_empty(rows, code.groups or code.features)
     ties = torch.empty(out.shape, dtype=torch.int32) if how in ("max", "min") else None
     _core.core.edge_program(
-        _core.DTYPES[like.dtype], HOW[how], order.num_rows, code.features, code.groups, len(table), len(steps), code.slots,
-        code.root, table.ctypes.data, steps.ctypes.data, order.ptr.data_ptr(), _core.address(order.perm),
+        _core.DTYPES[like.dtype], HOW[how], order.num_rows, code.features, code.groups, len(table), len(steps),
+        code.slots, code.root, table.ctypes.data, steps.ctypes.data, order.ptr.data_ptr(), _core.address(order.perm),
         _core.address(order.other), out.data_ptr(), _core.address(ties), torch.get_num_threads(),
     )  # fmt: skip
     return out, ties

@@ -3,9 +3,11 @@
 A message attains an output where it equals it; `share` is the output's gradient over the number of messages that do, so
 ties share evenly, as in torch's `amax`.
 
-    x_on="other", order by source:       grad_x[s, f] = sum over edges e = (s -> n) that attain out[n, f] of w[e] * share[n, f]
-                                         grad_weight[e, h] = sum over f of head h attained by e of x[s, f] * share[n, f]
-    x_on="edge", order by destination:   grad_x[e, f] = share[n, f] where x[e, f] attains out[n, f]; no weight
+    x_on="other", order by source:
+        grad_x[s, f] = sum over edges e = (s -> n) that attain out[n, f] of w[e] * share[n, f]
+        grad_weight[e, h] = sum over f of head h attained by e of x[s, f] * share[n, f]
+    x_on="edge", order by destination:
+        grad_x[e, f] = share[n, f] where x[e, f] attains out[n, f]; no weight
 
 Args: `x` (M, F); `weight` (E, K) on the edges or None; `out`, `share` (num_dst, F).
 """
