@@ -48,16 +48,18 @@ template <class A> inline A tangent(A v) {
 template <> inline double tangent(double v) { return std::tanh(v); }
 
 // Loops of one instruction over n lanes. A compile-time n lets the compiler unroll the common widths.
-template <class A, class F> inline void lanes1(A* o, const A* a, int64_t n, F f) {
+template <class A, class F> inline void lanes1(A* __restrict o, const A* __restrict a, int64_t n, F f) {
   if (n == kTile) { for (int64_t i = 0; i < kTile; ++i) o[i] = f(a[i]); return; }
   for (int64_t i = 0; i < n; ++i) o[i] = f(a[i]);
 }
-template <class A, class F> inline void lanes2(A* o, const A* a, const A* b, int64_t n, F f) {
+template <class A, class F> inline void lanes2(A* __restrict o, const A* __restrict a, const A* __restrict b, int64_t n, F f) {
   if (n == kTile) { for (int64_t i = 0; i < kTile; ++i) o[i] = f(a[i], b[i]); return; }
   for (int64_t i = 0; i < n; ++i) o[i] = f(a[i], b[i]);
 }
 
-template <class T> void execute(const Instruction& in, wide_t<T>* o, const wide_t<T>* a, const wide_t<T>* b, const wide_t<T>* c, int64_t n) {
+template <class T>
+void execute(const Instruction& in, wide_t<T>* __restrict o, const wide_t<T>* __restrict a, const wide_t<T>* __restrict b,
+             const wide_t<T>* __restrict c, int64_t n) {
   using A = wide_t<T>;
   switch (in.op) {
     case kAdd: return lanes2(o, a, b, n, [](A x, A y) { return x + y; });
@@ -95,7 +97,9 @@ template <class T> class Runner {
   using A = wide_t<T>;
 
  public:
-  explicit Runner(const EdgeProgram& p) : p_(p), room_(p.slots * kLanes), slot_(p.slots) {
+  explicit Runner(const EdgeProgram& p) : p_(p), memory_(p.slots * kLanes * sizeof(A) + 64), slot_(p.slots) {
+    // Whole cache lines: a vector that straddles two is forwarded to the next instruction's load very slowly.
+    room_ = reinterpret_cast<A*>((reinterpret_cast<uintptr_t>(memory_.data()) + 63) / 64 * 64);
     for (int64_t s = 0; s < p.slots; ++s) slot_[s] = room(s);
   }
 
@@ -128,18 +132,22 @@ template <class T> class Runner {
     return compute(edges * width);
   }
 
-  void prefetch(int64_t k, int64_t last, int64_t f, int64_t width) const {
-    if (k >= last) return;
+  // Asks for what position k will read, be it of a later row. Inlined by force: compilers take a function that only
+  // prefetches for one without effects, and drop the call.
+  __attribute__((always_inline)) inline void prefetch(int64_t k, int64_t f, int64_t width) const {
+    if (k >= p_.ptr[p_.rows]) return;
     for (int64_t s = 0; s < p_.leaves; ++s) {
       const Leaf& leaf = p_.leaf[s];
-      if (leaf.mode != kFull || (leaf.on != kOther && leaf.on != kEdge)) continue;
-      const char* to = static_cast<const char*>(leaf.data) + ((leaf.on == kOther ? at(p_.other, k) : at(p_.edge, k)) * leaf.stride + f) * int64_t(sizeof(T));
-      for (int64_t b = 0; b < width * int64_t(sizeof(T)); b += 64) __builtin_prefetch(to + b);
+      if (leaf.on != kOther && leaf.on != kEdge) continue;
+      const int64_t row = leaf.on == kOther ? at(p_.other, k) : at(p_.edge, k);
+      const char* to = static_cast<const char*>(leaf.data) + (row * leaf.stride + (leaf.mode == kFull ? f : 0)) * int64_t(sizeof(T));
+      const int64_t bytes = std::min(leaf.mode == kFull ? width : leaf.stride, width) * int64_t(sizeof(T));
+      for (int64_t b = 0; b < bytes; b += 64) __builtin_prefetch(to + b);
     }
   }
 
  private:
-  A* room(int64_t s) { return room_.data() + s * kLanes; }
+  A* room(int64_t s) { return room_ + s * kLanes; }
 
   // Leaves that are the same for all edges are staged once per feature tile.
   void share(int64_t edges, int64_t f, int64_t width) {
@@ -178,7 +186,8 @@ template <class T> class Runner {
   }
 
   const EdgeProgram& p_;
-  std::vector<A> room_;
+  std::vector<char> memory_;
+  A* room_;
   std::vector<const A*> slot_;
   int64_t shared_edges_ = -1, shared_at_ = -1, staged_row_ = -1;
 };
@@ -203,7 +212,7 @@ inline void join(const wide_t<T>* m, int64_t width, bool opening, wide_t<T>* val
 template <class T, int R>
 void fold(Runner<T>& run, int64_t row, int64_t first, int64_t last, int64_t f, int64_t width, wide_t<T>* value, int32_t* ties) {
   for (int64_t k = first; k < last; ++k) {
-    run.prefetch(k + 6, last, f, width);
+    run.prefetch(k + kAhead, f, width);
     join<T, R>(run.single(k, row, f, width), width, k == first, value, ties);
   }
 }
@@ -235,6 +244,7 @@ template <class T, int R> void narrow_rows(Runner<T>& run, const EdgeProgram& p,
     for (int64_t e = 0; e < edges; ++e) {
       while (p.ptr[row + 1] <= k + e) ++row;
       rows[e] = int32_t(row);
+      run.prefetch(k + step + e, 0, width);
     }
     const auto* m = run.block(k, edges, rows, 0, width);
     for (int64_t e = 0; e < edges; ++e, m += width) {
@@ -321,8 +331,8 @@ template <class T> void program_map(const EdgeProgram& p) {
         for (int64_t e = 0; e < edges; ++e) {
           while (p.ptr[row + 1] <= k + e) ++row;
           rows[e] = int32_t(row);
+          run.prefetch(k + (step == 1 ? kAhead : step) + e, f, width);
         }
-        if (step == 1) run.prefetch(k + 6, end, f, width);
         const A* m = step == 1 ? run.single(k, row, f, width) : run.block(k, edges, rows, f, width);
         for (int64_t e = 0; e < edges; ++e, m += width) {
           if (!p.groups) {

@@ -11,7 +11,6 @@ namespace GV_ISA {
 namespace {
 
 enum Weights { kNone, kOnePerTile, kElementwise, kGrouped };
-constexpr int64_t kAhead = 8;  // positions between the prefetch of a row and its use
 
 template <class T, int B> inline void prefetch(const GatherReduce& p, int64_t k, int64_t last, int64_t f) {
   if (k + kAhead >= last) return;

@@ -9,6 +9,8 @@
 
 namespace nb = nanobind;
 
+void bind_sampling(nb::module_& m);  // sampling_bind.cpp
+
 namespace {
 
 template <class T> T* as(uintptr_t address) { return reinterpret_cast<T*>(address); }
@@ -63,4 +65,6 @@ NB_MODULE(_core, m) {
                                as<const gv::Leaf>(leaf), as<const gv::Instruction>(code), as<const int32_t>(ptr),
                                as<const int32_t>(edge), as<const int32_t>(other), as<void>(out), as<int32_t>(ties), threads});
   }, unlocked());
+
+  bind_sampling(m);
 }

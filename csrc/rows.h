@@ -14,6 +14,8 @@
 namespace gv {
 namespace {
 
+constexpr int64_t kAhead = 8;  // positions between the prefetch of a row and its use
+
 // Large fresh buffers cost more in page faults than in writes: ask for huge pages before the first write.
 inline void advise_huge(void* data, int64_t bytes) {
 #if defined(__linux__) && defined(MADV_HUGEPAGE)

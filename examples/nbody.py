@@ -3,9 +3,10 @@
     python examples/nbody.py                          # 3,000 training systems, one seed, about four minutes
     python examples/nbody.py --seeds 1 2 3 --json examples/nbody.json --picture examples/nbody.png
 
-The simulator, the split and the recipe are those of the EGNN paper (arXiv:2102.09844, section 5.1); systems are simulated side by
-side, with the numbers that the published generator draws one system after the other. `examples/nbody.json` holds the last recorded
-run: the mean squared error on the test systems at the best validation epoch, and the whole curve.
+The simulator, the split and the recipe are those of the EGNN paper (arXiv:2102.09844, section 5.1); systems are
+simulated side by side, with the numbers that the published generator draws one system after the other.
+`examples/nbody.json` holds the last recorded run: the mean squared error on the test systems at the best validation
+epoch, and the whole curve.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ def simulate(systems: int, seed: int = 43, frames: tuple[int, ...] | None = None
     """
     saved = STEPS // EVERY - 1
     keep = tuple(range(saved)) if frames is None else frames
-    draw = np.random.RandomState(seed)  # noqa: NPY002 (the published data sets are drawn with it)
+    draw = np.random.RandomState(seed)
     charges = np.empty((systems, BODIES, 1))
     x, v = np.empty((2, systems, 3, BODIES))
     for s in range(systems):
@@ -75,7 +76,12 @@ def simulate(systems: int, seed: int = 43, frames: tuple[int, ...] | None = None
 
 
 def _integrate(
-    x: np.ndarray, v: np.ndarray, products: np.ndarray, keep: tuple[int, ...], loc: np.ndarray, vel: np.ndarray
+    x: np.ndarray,
+    v: np.ndarray,
+    products: np.ndarray,
+    keep: tuple[int, ...],
+    loc: np.ndarray,
+    vel: np.ndarray,
 ) -> None:
     v = v + DT * force(x, products)
     for step in range(1, EVERY * (max(keep) + 1) + 1):
@@ -111,14 +117,16 @@ class Systems(NamedTuple):
 
 
 def load(folder: Path, train: int = 3_000) -> dict[str, Systems]:
-    """The data set `nbody_small`: 10,000, 2,000 and 2,000 systems, of whose first part `train` are used; kept in `folder`."""
+    """The data set `nbody_small`: 10,000, 2,000 and 2,000 systems, `train` of the first part; kept in `folder`."""
     file = folder / "nbody_small.npz"
     if not file.exists():
         made = simulate(14_000, frames=(FIRST, LAST))
         folder.mkdir(parents=True, exist_ok=True)
         np.savez(file, **made._asdict())
     with np.load(file) as z:
-        loc, vel = (torch.tensor(z[k], dtype=torch.float32).transpose(2, 3).contiguous() for k in ("loc", "vel"))
+        loc, vel = (
+            torch.tensor(z[k], dtype=torch.float32).transpose(2, 3).contiguous() for k in ("loc", "vel")
+        )
         charges = torch.tensor(z["charges"], dtype=torch.float32).squeeze(2)
     whole = Systems(loc[:, 0], vel[:, 0], loc[:, 1], charges)
     parts = {"train": slice(0, train), "valid": slice(10_000, 12_000), "test": slice(12_000, 14_000)}
@@ -209,7 +217,9 @@ def draw(model: EGNN_vel, file: Path, systems: int = 4) -> None:
             axis.plot(*loc[s, LAST, body, :2], "o", color=colour, markersize=9, fillstyle="none")
             axis.plot(*guess[s, body, :2], "x", color="black", markersize=7)
         axis.set_aspect("equal", "datalim")
-    figure.suptitle("paths (red: positive, blue: negative), true end (circle) and prediction (cross); x and y")
+    figure.suptitle(
+        "paths (red: positive, blue: negative), true end (circle) and prediction (cross); x and y"
+    )
     figure.savefig(file, dpi=80)
     plt.close(figure)
 
@@ -219,12 +229,16 @@ def main(arguments: list[str] | None = None) -> dict[str, Any]:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--root", type=Path, default=Path("data/nbody"), help="where the simulated systems are kept")
+    parser.add_argument(
+        "--root", type=Path, default=Path("data/nbody"), help="where the simulated systems are kept"
+    )
     parser.add_argument("--seeds", type=int, nargs="+", default=[1])
     parser.add_argument("--epochs", type=int, default=320)
     parser.add_argument("--train", type=int, default=3_000, help="number of training systems, at most 10,000")
     parser.add_argument("--json", type=Path, default=None, help="where to record the numbers")
-    parser.add_argument("--picture", type=Path, default=None, help="where to draw the first model's predictions")
+    parser.add_argument(
+        "--picture", type=Path, default=None, help="where to draw the first model's predictions"
+    )
     options = parser.parse_args(arguments)
 
     data = load(options.root, options.train)
@@ -234,7 +248,10 @@ def main(arguments: list[str] | None = None) -> dict[str, Any]:
     for seed in options.seeds:
         runs.append(fit(data, seed, options.epochs))
         model = runs[-1].pop("model")
-        print(f"seed {seed}: test {runs[-1]['test']:.4f} at epoch {runs[-1]['epoch']}, {runs[-1]['seconds']} s", flush=True)
+        print(
+            f"seed {seed}: test {runs[-1]['test']:.4f} at epoch {runs[-1]['epoch']}, {runs[-1]['seconds']} s",
+            flush=True,
+        )
         if options.picture is not None and seed == options.seeds[0]:
             draw(model, options.picture)
     mean = float(np.mean([r["test"] for r in runs]))

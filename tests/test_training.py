@@ -144,10 +144,12 @@ def test_random_split_takes_the_same_shares_of_every_class() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"hidden_channels": 0}, "expected hidden_channels of at least 1, got 0"),
-        ({"num_layers": 0}, "expected num_layers of at least 1, got 0"),
+        ({"hidden_channels": 0}, "expected hidden_channels from 1 to 1,000,000, got 0"),
+        ({"num_layers": 0}, "expected num_layers from 1 to 1,000,000, got 0"),
+        ({"hidden_channels": 10**9}, "expected hidden_channels from 1 to 1,000,000, got 1000000000"),
         ({"dropout": 1.0}, r"expected dropout in \[0, 1\), got 1.0"),
-        ({"lr": -1.0}, "expected lr of at least 0, got -1.0"),
+        ({"lr": -1.0}, "expected a finite lr of at least 0, got -1.0"),
+        ({"weight_decay": float("nan")}, "expected a finite weight_decay of at least 0, got nan"),
         ({"hidden_channels": 12}, "expected hidden_channels divisible by 8 heads, got 12"),
     ],
 )
@@ -170,6 +172,11 @@ def test_unknown_models_are_named() -> None:
             lambda d: setattr(d, "y", torch.zeros(4)),
             r"expected one integer class per node.*got torch.float32",
         ),
+        (lambda d: setattr(d, "x", torch.ones(4)), r"expected node features x of shape \[4, F\]"),
+        (
+            lambda d: setattr(d, "x", torch.ones(4, 1).long()),
+            r"got torch.int64 .*data.x.view\(4, -1\).float\(\)",
+        ),
         (lambda d: setattr(d, "y", torch.full((4,), -1)), "expected at least one node with a label"),
         (lambda d: d.__delattr__("train_mask"), r"expected training nodes, got none; set data.train_mask"),
         (lambda d: setattr(d, "val_mask", torch.ones(4, 10).bool()), r"take one column of several splits"),
@@ -180,6 +187,22 @@ def test_unfit_graphs_are_refused(spoil, message: str) -> None:
     spoil(data)
     with pytest.raises(GraphValueError, match=message):
         fit(Scripted([[0, 0, 0, 0]]), data, epochs=1)
+
+
+def test_a_training_that_diverges_says_so() -> None:
+    data = random_split(KarateClub()[0])
+    data.x[3, 3] = float("nan")
+    with pytest.raises(GraphValueError, match=r"expected a finite loss, got nan in epoch 1; lower .*lr=0.01"):
+        fit(build(recipe("gcn"), 34, 4), data, seed=0)
+
+
+def test_the_output_layer_of_gat_is_that_of_the_paper() -> None:
+    for data, heads, lr in [("cora", 1, 0.005), ("pubmed", 8, 0.01)]:
+        chosen = recipe("gat", data)
+        model = build(chosen, 34, 4)
+        assert [conv.heads for conv in model.convs] == [8, heads] and chosen.lr == lr
+        assert [conv.out_channels for conv in model.convs] == [8, 4]
+    assert recipe("gat", "pubmed", lr=0.1).lr == 0.1
 
 
 def test_other_tensors_are_no_model(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -55,6 +56,7 @@ MODELS: dict[str, type[nn.Module]] = {
 }
 PARTS = ("train", "val", "test")
 OnEpoch = Callable[[int, Mapping[str, float]], None]
+_MOST = 1_000_000  # of anything that is counted: a slip of the finger shall not end in a lack of memory
 
 
 @dataclass(frozen=True)
@@ -89,14 +91,14 @@ class Recipe:
         if self.model not in MODELS:
             raise GraphKeyError(f"expected a model of {list(MODELS)}, got {self.model!r}")
         for name in ("hidden_channels", "num_layers", "epochs", "patience"):
-            if getattr(self, name) < 1:
-                raise GraphValueError(f"expected {name} of at least 1, got {getattr(self, name)}")
+            if not 1 <= getattr(self, name) <= _MOST:
+                raise GraphValueError(f"expected {name} from 1 to {_MOST:,}, got {getattr(self, name)}")
         for name in ("dropout", "input_dropout"):
             if not 0 <= getattr(self, name) < 1:
                 raise GraphValueError(f"expected {name} in [0, 1), got {getattr(self, name)}")
         for name in ("lr", "weight_decay"):
-            if getattr(self, name) < 0:
-                raise GraphValueError(f"expected {name} of at least 0, got {getattr(self, name)}")
+            if not 0 <= getattr(self, name) < math.inf:
+                raise GraphValueError(f"expected a finite {name} of at least 0, got {getattr(self, name)}")
         heads = self.options.get("heads", 1)
         if self.hidden_channels % heads:
             raise GraphValueError(
@@ -246,7 +248,7 @@ def fit(
         The best weights in the model, the history and the accuracies.
 
     Raises:
-        GraphValueError: if the graph lacks labels or training nodes.
+        GraphValueError: if the graph lacks labels or training nodes, or if the loss stops being finite.
 
     Example:
         >>> from grapevine.datasets import KarateClub
@@ -273,6 +275,11 @@ def fit(
         optimizer.step()
 
         values = {"loss": loss.item(), **_evaluate(model, data, masks)}
+        if not math.isfinite(values["loss"]):
+            raise GraphValueError(
+                f"expected a finite loss, got {values['loss']} in epoch {epoch}; lower the learning rate (lr={lr}), or "
+                "look for numbers in data.x that are huge or not finite"
+            )
         for key, value in values.items():
             history.setdefault(key, []).append(value)
         if on_epoch is not None:
@@ -290,7 +297,7 @@ def fit(
     if best_state:
         model.load_state_dict(best_state)
     else:
-        best_epoch = epochs
+        best_epoch = len(history["loss"])
     model.eval()
     accuracy = {part: history[part][best_epoch - 1] for part in PARTS if part in history}
     return FitResult(model, history, best_epoch, accuracy, time.perf_counter() - start, seed)
@@ -453,6 +460,11 @@ def check_labelled(data: Data, needed: tuple[str, ...] = ("x", "edge_index", "y"
     for name in needed:
         if name not in data:
             raise GraphValueError(f"expected a graph with {name!r}, got {data}; set data.{name}")
+    if "x" in needed and (data["x"].dim() != 2 or not data["x"].is_floating_point()):
+        raise GraphValueError(
+            f"expected node features x of shape [{data.num_nodes}, F] and a floating dtype, got {data['x'].dtype} of "
+            f"shape {list(data['x'].shape)}; do this instead: data.x = data.x.view({data.num_nodes}, -1).float()"
+        )
     y: Tensor = data["y"]
     if y.dim() != 1 or y.numel() != data.num_nodes or y.is_floating_point():
         raise GraphValueError(

@@ -58,7 +58,7 @@ def test_train_writes_a_report(tmp_path: Path, capsys) -> None:
 def test_train_reads_tables_and_saved_graphs(tmp_path: Path, tables: Path, capsys) -> None:
     assert run("train", "--data", tables, "--epochs", "40", "--out", tmp_path / "a") == 0
     numbers = json.loads((tmp_path / "a" / "metrics.json").read_text())
-    assert numbers["data"] == {"name": str(tables), "num_nodes": 40, "num_edges": 80}
+    assert numbers["data"] == {"name": "tables", "num_nodes": 40, "num_edges": 80}
     assert numbers["accuracy"]["test"]["mean"] == 1.0  # the label is a feature
 
     save_graph(KarateClub()[0], tmp_path / "graph.safetensors")
@@ -97,6 +97,12 @@ def test_info_tells_of_the_core(capsys, monkeypatch) -> None:
 def test_help_shows_examples(capsys) -> None:
     assert run("train", "--help") == 0
     assert "grapevine train --data cora --model gat --seeds 10" in capsys.readouterr().out
+    for arguments in ([], ["--help"]):
+        assert run(*arguments) == 0
+        captured = capsys.readouterr()
+        assert (
+            "grapevine plan" not in captured.err and "Shows versions" in captured.out and captured.err == ""
+        )
     assert run("--version") == 0
     assert capsys.readouterr().out.strip() == grapevine.__version__
 
@@ -114,7 +120,10 @@ def test_help_shows_examples(capsys) -> None:
             "expected a model of ['gcn', 'sage', 'gat', 'gin', 'pna', 'edgecnn'], got 'gnn'",
         ),
         (["train", "--epochs", "many"], "Invalid value for '--epochs'"),
-        (["train", "--epochs", "0"], "expected epochs of at least 1, got 0"),
+        (["train", "--epochs", "0"], "expected epochs from 1 to 1,000,000, got 0"),
+        (["train", "--lr", "nan"], "expected a finite lr of at least 0, got nan"),
+        (["train", "--lr", "1e30", "--epochs", "9"], "expected a finite loss, got nan in epoch 2; lower"),
+        (["train", "--device", "abacus"], "expected --device to be auto or one of cpu"),
         (["train", "--dropout", "2"], "expected dropout in [0, 1), got 2.0"),
         (["train", "--seeds", "0"], "expected at least 1 seed, got 0"),
         (
@@ -136,7 +145,7 @@ def test_a_bad_value_is_one_line_and_exit_code_2(arguments, message, tmp_path, m
     assert (
         captured.err.count("\n") == 1 and captured.err.startswith("grapevine: ") and message in captured.err
     )
-    assert captured.out == ""
+    assert captured.out == "" and not list(tmp_path.iterdir())
 
 
 def test_a_missing_or_broken_file_is_one_line(tmp_path: Path, tables: Path, capsys) -> None:
@@ -160,8 +169,44 @@ def test_a_missing_or_broken_file_is_one_line(tmp_path: Path, tables: Path, caps
     assert run("train", "--data", tables) == 2 and "expected a file" in capsys.readouterr().err
     file = tmp_path / "file"
     file.touch()
-    assert run("train", "--out", file) == 2
-    assert "expected --out to be a folder, got the file" in capsys.readouterr().err
+    for out, message in [(file, "to be a folder, got"), (file / "deep" / "er", "not below the file")]:
+        assert run("train", "--out", out) == 2
+        error = capsys.readouterr().err
+        assert error.startswith("grapevine: expected --out to be") and message in error
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_report_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch, capsys) -> None:
+    def fail(*_: object) -> None:
+        raise OSError("disk full")
+
+    monkeypatch.setattr("grapevine.cli.report.draw_embedding", fail)
+    pytest.importorskip("matplotlib")
+    assert run("train", *QUICK, "--out", tmp_path / "out") == 2
+    assert capsys.readouterr().err == "grapevine: disk full\n" and not list(tmp_path.iterdir())
+
+
+def test_stopping_it_writes_nothing(tmp_path: Path, monkeypatch, capsys) -> None:
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sys.modules["grapevine.cli.app"], "train_model", stop)
+    assert run("train", "--out", tmp_path / "out") == 130
+    assert capsys.readouterr().err == "grapevine: stopped, nothing was written\n" and not list(
+        tmp_path.iterdir()
+    )
+
+
+def test_names_of_reports(tmp_path: Path, monkeypatch, capsys) -> None:
+    monkeypatch.chdir(tmp_path)
+    save_graph(KarateClub()[0], tmp_path / "club.safetensors")
+    for data in ("karate", "club.safetensors", "."):
+        assert run("train", *QUICK, "--data", data) == 0
+    assert {f.name for f in (tmp_path / "runs").iterdir()} == {
+        "karate-gcn",
+        "club-gcn",
+        f"{tmp_path.name}-gcn",
+    }
 
 
 def test_as_a_program_there_is_no_traceback() -> None:

@@ -13,84 +13,115 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from grapevine import __version__
 from grapevine.cli import info as about
 from grapevine.cli import report
-from grapevine.cli.graphs import PLANETOID, open_graph
+from grapevine.cli.graphs import PLANETOID, label, open_graph
 from grapevine.engine import plan as draw_plan
 from grapevine.errors import GrapevineError
 from grapevine.training import RECIPES, build, num_classes, recipe
 from grapevine.training import train as train_model
 
+# ClickException, which some versions of typer carry inside and others take from click.
+_CLICK_ERROR: Any = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
+
+
+def _option(name: str, help: str, panel: str) -> Any:
+    """An option whose default is told in its help, where there is one."""
+    return typer.Option(name, help=help, rich_help_panel=panel, show_default=False)
+
+
+def _examples(*lines: str) -> str:
+    """An epilog of one line each: the help would join lines that are not paragraphs of their own."""
+    return "\n\n".join(["[bold]Examples[/bold]", *(f"  {line}" for line in lines)])
+
+
+_KNOWN = f"karate, {', '.join(PLANETOID)}, or a folder with edges.csv and nodes.csv or a saved graph"
+_DATA, _MODEL, _TRAINING = (
+    "The graph",
+    "The model",
+    "The training (what is not given comes from the model's recipe)",
+)
+DataOption = Annotated[str, _option("--data", f"{_KNOWN}. [dim]default: karate[/dim]", _DATA)]
+RootOption = Annotated[
+    str | None,
+    _option("--root", "Where raw files or zips of data sets lie, or go. [dim]default: a cache[/dim]", _DATA),
+]
+NormalizeOption = Annotated[
+    str,
+    _option(
+        "--normalize",
+        "Features: rows (sum to one), columns (are standardised), none, or auto (what suits the data). "
+        "[dim]default: auto[/dim]",
+        _DATA,
+    ),
+]
+DirectedOption = Annotated[bool, _option("--directed", "Edges of edges.csv point one way only.", _DATA)]
+ModelOption = Annotated[
+    str, _option("--model", f"One of {', '.join(RECIPES)}. [dim]default: gcn[/dim]", _MODEL)
+]
+HiddenOption = Annotated[int | None, _option("--hidden", "Width of the hidden layers.", _MODEL)]
+LayersOption = Annotated[int | None, _option("--layers", "Rounds of message passing.", _MODEL)]
+DropoutOption = Annotated[float | None, _option("--dropout", "Of hidden features.", _MODEL)]
+InputDropoutOption = Annotated[float | None, _option("--input-dropout", "Of input features.", _MODEL)]
+LrOption = Annotated[float | None, _option("--lr", "Learning rate of Adam.", _TRAINING)]
+WeightDecayOption = Annotated[float | None, _option("--weight-decay", "L2 penalty.", _TRAINING)]
+EpochsOption = Annotated[int | None, _option("--epochs", "The longest training.", _TRAINING)]
+PatienceOption = Annotated[
+    int | None, _option("--patience", "Stop after so many epochs without progress.", _TRAINING)
+]
+SeedsOption = Annotated[
+    int, _option("--seeds", "Train so many times, from seeds 0, 1, ... [dim]default: 1[/dim]", _TRAINING)
+]
+DeviceOption = Annotated[
+    str,
+    _option(
+        "--device",
+        "cpu, cuda, cuda:1, ..., or auto (CUDA where there is one). [dim]default: auto[/dim]",
+        _TRAINING,
+    ),
+]
+OutOption = Annotated[
+    Path | None, _option("--out", "Folder of the report. [dim]default: runs/DATA-MODEL[/dim]", "The report")
+]
+
 app = typer.Typer(
     help="Graph neural networks for PyTorch.",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
+    epilog=_examples(
+        "grapevine train", "grapevine train --data cora --model gat --seeds 10", "grapevine info"
+    ),
 )
-_CLICK_ERROR: Any = typer.BadParameter.__mro__[
-    2
-]  # ClickException, which newer versions of typer carry inside
-
-_DATA = f"karate, {', '.join(PLANETOID)}, or a folder with edges.csv and nodes.csv or a saved graph."
-_ROOT = "Folder of the data sets: raw files or zips are taken from here, else downloaded. [dim]default: a cache[/dim]"
-_NORMALIZE = "Features: rows sum to one, columns are standardised, none, or auto (what suits the data)."
-DataOption = Annotated[str, typer.Option("--data", help=_DATA)]
-ModelOption = Annotated[str, typer.Option("--model", help=f"One of {', '.join(RECIPES)}.")]
-RootOption = Annotated[str | None, typer.Option("--root", help=_ROOT, show_default=False)]
-NormalizeOption = Annotated[str, typer.Option("--normalize", help=_NORMALIZE)]
-DirectedOption = Annotated[bool, typer.Option("--directed", help="Edges of edges.csv point one way only.")]
-HiddenOption = Annotated[
-    int | None, typer.Option("--hidden", help="Width of the hidden layers.", show_default=False)
-]
-LayersOption = Annotated[
-    int | None, typer.Option("--layers", help="Rounds of message passing.", show_default=False)
-]
-
-_TRAIN_EXAMPLES = """
-[bold]Examples[/bold]
-
-  grapevine train                                        [dim]# the karate club, in seconds[/dim]
-
-  grapevine train --data cora --model gat --seeds 10     [dim]# mean and spread over ten seeds[/dim]
-
-  grapevine train --data my_graph/ --model sage --hidden 64 --out runs/mine
-
-What is not given is taken from the model's recipe, which `metrics.json` records.
-"""
-_PLAN_EXAMPLES = """
-[bold]Example[/bold]
-
-  grapevine plan --data cora --model gcn                 [dim]# which kernels will run, what is stored per edge[/dim]
-"""
 
 
-@app.command(epilog=_TRAIN_EXAMPLES)
+@app.command(
+    epilog=_examples(
+        "grapevine train",
+        "grapevine train --data cora --model gat --seeds 10",
+        "grapevine train --data my_graph/ --model sage --out runs/mine",
+    )
+)
 def train(
     data: DataOption = "karate",
     model: ModelOption = "gcn",
     hidden: HiddenOption = None,
     layers: LayersOption = None,
-    dropout: Annotated[float | None, typer.Option(help="Of hidden features.", show_default=False)] = None,
-    input_dropout: Annotated[
-        float | None, typer.Option(help="Of input features.", show_default=False)
-    ] = None,
-    lr: Annotated[float | None, typer.Option(help="Learning rate of Adam.", show_default=False)] = None,
-    weight_decay: Annotated[float | None, typer.Option(help="L2 penalty.", show_default=False)] = None,
-    epochs: Annotated[int | None, typer.Option(help="The longest training.", show_default=False)] = None,
-    patience: Annotated[
-        int | None, typer.Option(help="Stop after so many epochs without progress.", show_default=False)
-    ] = None,
-    seeds: Annotated[int, typer.Option(help="Train this many times, from the seeds 0, 1, ...")] = 1,
+    dropout: DropoutOption = None,
+    input_dropout: InputDropoutOption = None,
+    lr: LrOption = None,
+    weight_decay: WeightDecayOption = None,
+    epochs: EpochsOption = None,
+    patience: PatienceOption = None,
+    seeds: SeedsOption = 1,
+    device: DeviceOption = "auto",
     root: RootOption = None,
     normalize: NormalizeOption = "auto",
     directed: DirectedOption = False,
-    out: Annotated[
-        Path | None,
-        typer.Option(help="Folder of the report. [dim]default: runs/DATA-MODEL[/dim]", show_default=False),
-    ] = None,
+    out: OutOption = None,
 ) -> None:
     """Trains a node classifier and writes a report: accuracies, loss curve, embedding, checkpoint."""
     chosen = recipe(
         model,
+        data,
         hidden_channels=hidden,
         num_layers=layers,
         dropout=dropout,
@@ -100,9 +131,9 @@ def train(
         epochs=epochs,
         patience=patience,
     )
-    graph = open_graph(data, root, normalize, directed)
-    folder = out if out is not None else Path("runs") / f"{Path(data).name or 'graph'}-{model}"
-    report.prepare(folder)
+    folder = out if out is not None else Path("runs") / f"{label(data)}-{model}"
+    report.check_place(folder)
+    graph = open_graph(data, root, normalize, directed).to(about.device(device))
 
     with _progress() as progress:
         task = progress.add_task(model, total=chosen.epochs * seeds, score="")
@@ -115,12 +146,14 @@ def train(
         progress.update(task, completed=chosen.epochs * seeds)
 
     console = Console()
-    console.print(report.table(data, chosen, results))
-    for line in report.write(folder, data, graph, chosen, results):
+    console.print(report.table(label(data), chosen, results))
+    for line in report.write(folder, label(data), graph, chosen, results):
         console.print(line, highlight=False, soft_wrap=True, markup=False)
 
 
-@app.command(epilog=_PLAN_EXAMPLES)
+@app.command(
+    epilog=_examples("grapevine plan --data cora --model gcn", "grapevine plan --data my_graph/ --model gat")
+)
 def plan(
     data: DataOption = "karate",
     model: ModelOption = "gcn",
@@ -131,13 +164,14 @@ def plan(
     directed: DirectedOption = False,
 ) -> None:
     """Shows what runs for one forward pass: which messages are fused, and what is stored per edge."""
-    chosen = recipe(model, hidden_channels=hidden, num_layers=layers)
+    chosen = recipe(model, data, hidden_channels=hidden, num_layers=layers)
     graph = open_graph(data, root, normalize, directed)
     network = build(chosen, graph.num_features, num_classes(graph), graph.edge_index).eval()
     console = Console()
     if not console.is_terminal:
         console.width = 120
-    console.print(f"{network} on {data}: {graph.num_nodes} nodes, {graph.num_edges} edges", highlight=False)
+    text = f"{network} on {label(data)}: {graph.num_nodes} nodes, {graph.num_edges} edges"
+    console.print(text, highlight=False, markup=False)
     console.print(draw_plan(network, graph.x, graph.edge_index))
 
 
@@ -148,10 +182,14 @@ def info() -> None:
 
 
 @app.callback(invoke_without_command=True)
-def _options(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+def _options(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
     if version:
         typer.echo(__version__)
-        raise typer.Exit
+    elif context.invoked_subcommand is None:
+        typer.echo(context.get_help())
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -162,9 +200,16 @@ def main(arguments: list[str] | None = None) -> None:
         _fail(error.format_message())
     except (GrapevineError, OSError) as error:
         _fail(str(error))
+    except (MemoryError, RuntimeError) as error:
+        if not isinstance(error, MemoryError) and "memory" not in str(error):
+            raise
+        _fail(
+            f"expected the training to fit into memory, got: {error}; do this instead: lower --hidden or --layers"
+        )
     except (KeyboardInterrupt, typer.Abort):
-        typer.echo("stopped", err=True)
-        sys.exit(130)
+        code = 130
+    if code == 130:  # which some versions of typer return for Ctrl-C, where others raise
+        typer.echo("grapevine: stopped, nothing was written", err=True)
     sys.exit(code if isinstance(code, int) else 0)
 
 

@@ -19,6 +19,12 @@ PLANETOID = {"cora": "Cora", "citeseer": "CiteSeer", "pubmed": "PubMed"}
 NORMALIZATIONS = ("auto", "rows", "columns", "none")
 
 
+def label(name: str) -> str:
+    """What to call the graph in titles and in the report's folder: the data set, or the name of folder or file."""
+    path = Path(name)
+    return name if name == "karate" or name in PLANETOID else (path.stem or path.resolve().name or "graph")
+
+
 def open_graph(name: str, root: str | None, normalize: str, directed: bool) -> Data:
     """Opens the labelled graph that `name` stands for: a data set, a folder of tables, or a saved graph."""
     if normalize not in NORMALIZATIONS:

@@ -11,6 +11,9 @@ from importlib.util import find_spec
 import torch
 from rich.table import Table
 
+import grapevine
+from grapevine.errors import GraphValueError
+
 OPTIONAL = {
     "matplotlib": "reports of `grapevine train`",
     "pymetis": "partitioning a graph",
@@ -25,7 +28,7 @@ OPTIONAL = {
 def describe() -> dict[str, str]:
     """Returns versions, the core and why it is as it is, threads, devices and optional packages."""
     lines = {
-        "grapevine": _version("grapevine-gnn"),
+        "grapevine": grapevine.__version__,
         "python": f"{platform.python_version()} ({platform.system()} {platform.machine()})",
         "torch": torch.__version__,
         "core": core(),
@@ -69,6 +72,23 @@ def devices() -> list[str]:
     return found
 
 
+def device(name: str) -> torch.device:
+    """The device of that name, or with `auto` CUDA where there is one, else the CPU.
+
+    Raises:
+        GraphValueError: for a device that torch does not know, or cannot use here.
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        return torch.empty(0, device=name).device
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).split("\n")[0]
+        raise GraphValueError(
+            f"expected --device to be auto or one of {', '.join(devices())}, got {name!r}: {reason}"
+        ) from error
+
+
 def _why_pure(error: ImportError) -> str:
     try:
         built: str = importlib.import_module("grapevine._build").CORE
@@ -83,4 +103,4 @@ def _version(distribution: str) -> str:
     try:
         return version(distribution)
     except PackageNotFoundError:
-        return "version unknown (not installed as a package)"
+        return "version unknown"

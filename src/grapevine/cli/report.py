@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import statistics
+import tempfile
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -22,11 +24,16 @@ _NAMES = {"train": "training", "val": "validation", "test": "test"}
 _MOST_EDGES, _MOST_CLASSES = 2_000, 20
 
 
-def prepare(folder: Path) -> None:
-    """Creates the folder before the training, so that a bad place is known at once."""
-    if folder.exists() and not folder.is_dir():
-        raise GraphValueError(f"expected --out to be a folder, got the file {str(folder)!r}")
-    folder.mkdir(parents=True, exist_ok=True)
+def check_place(folder: Path) -> None:
+    """Raises before the training if a report cannot be written there; makes nothing yet."""
+    place = folder
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    if not place.is_dir():
+        what = "a folder" if place == folder else f"in a folder, and not below the file {str(place)!r}"
+        raise GraphValueError(f"expected --out to be {what}, got {str(folder)!r}")
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise GraphValueError(f"expected --out to be where you may write, got {str(folder)!r}")
 
 
 def best(results: list[FitResult]) -> FitResult:
@@ -56,20 +63,33 @@ def table(data: str, recipe: Recipe, results: list[FitResult]) -> Table:
 
 
 def write(folder: Path, name: str, data: Data, recipe: Recipe, results: list[FitResult]) -> list[str]:
-    """Writes `metrics.json`, `model.safetensors`, `loss.png` and `embedding.png`; returns what to tell of them."""
+    """Writes `metrics.json`, `model.safetensors`, `loss.png` and `embedding.png`, all of them or none.
+
+    Returns:
+        Lines that tell of them.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".report-") as unfinished:
+        lines = _write_files(Path(unfinished), name, data, recipe, results)
+        files = sorted(Path(unfinished).iterdir())
+        folder.mkdir(exist_ok=True)
+        for file in files:
+            file.replace(folder / file.name)
+    return [f"report: {folder}/ ({', '.join(file.name for file in files)})", *lines]
+
+
+def _write_files(folder: Path, name: str, data: Data, recipe: Recipe, results: list[FitResult]) -> list[str]:
     shown = best(results)
     (folder / "metrics.json").write_text(json.dumps(metrics(name, data, recipe, results), indent=2) + "\n")
     save_model(shown.model, recipe, folder / "model.safetensors", data=name, seed=shown.seed)
-    files = ["metrics.json", "model.safetensors"]
     try:
         require("matplotlib")
     except MissingDependencyError:
-        note = "no pictures: matplotlib is not installed; do this: pip install 'grapevine-gnn[report]'"
-        return [f"report: {folder}/ ({', '.join(files)})", note]
+        return ["no pictures: matplotlib is not installed; do this: pip install 'grapevine-gnn[report]'"]
     title = f"{recipe.model} on {name}"
     draw_curves(results, title, folder / "loss.png")
     draw_embedding(embed(shown.model, data), data, shown, title, folder / "embedding.png")
-    return [f"report: {folder}/ ({', '.join([*files, 'loss.png', 'embedding.png'])})"]
+    return []
 
 
 def metrics(name: str, data: Data, recipe: Recipe, results: list[FitResult]) -> dict[str, Any]:
@@ -98,13 +118,20 @@ def metrics(name: str, data: Data, recipe: Recipe, results: list[FitResult]) -> 
 
 
 def draw_curves(results: list[FitResult], title: str, path: Path) -> None:
-    """Draws loss and accuracy over the epochs: a thin line per seed, a thick one for their mean."""
+    """Draws loss and accuracy over the epochs: a thin line per seed, a thick one for their mean.
+
+    Where training stopped early, the mean ends with the first seed that did; a dot marks the weights that were kept.
+    """
     figure = _figure(10, 4)
     left, right = figure.subplots(1, 2)
     for part, key in (("train", "loss"), ("val", "val_loss")):
         _curve(left, results, key, _COLORS[part], _NAMES[part])
     for part in PARTS:
         _curve(right, results, part, _COLORS[part], _NAMES[part])
+    if "val_loss" in results[0].history:
+        kept = [(r.best_epoch, r.history["val_loss"][r.best_epoch - 1]) for r in results]
+        style = {"s": 22, "color": "black", "linewidths": 0, "zorder": 3}
+        left.scatter(*zip(*kept), label="weights kept", **style)
     left.set(title=f"{title}: loss", xlabel="epoch", ylabel="cross entropy", ylim=(0, None))
     right.set(title=f"{title}: accuracy", xlabel="epoch", ylabel="share of nodes", ylim=(0, 1.02))
     for axes in (left, right):
@@ -113,6 +140,9 @@ def draw_curves(results: list[FitResult], title: str, path: Path) -> None:
         axes.grid(alpha=0.25, linewidth=0.6)
     left.legend(frameon=False)
     right.legend(frameon=False, loc="lower right")
+    if len(results) > 1:
+        note = f"thin: {len(results)} seeds, thick: their mean"
+        left.set_xlabel(f"epoch ({note})")
     figure.savefig(path, dpi=150)
 
 
@@ -123,9 +153,8 @@ def _curve(axes: Any, results: list[FitResult], key: str, color: str, label: str
     if len(curves) > 1:
         for curve in curves:
             axes.plot(range(1, len(curve) + 1), curve, color=color, alpha=0.25, linewidth=0.7)
-    longest = max(len(curve) for curve in curves)
-    mean = [statistics.fmean(curve[e] for curve in curves if e < len(curve)) for e in range(longest)]
-    axes.plot(range(1, longest + 1), mean, color=color, linewidth=1.8, label=label)
+    mean = [statistics.fmean(values) for values in zip(*curves)]
+    axes.plot(range(1, len(mean) + 1), mean, color=color, linewidth=1.8, label=label)
 
 
 def draw_embedding(hidden: Tensor, data: Data, result: FitResult, title: str, path: Path) -> None:
@@ -157,11 +186,14 @@ def draw_embedding(hidden: Tensor, data: Data, result: FitResult, title: str, pa
             label="training node",
             zorder=3,
         )
-    accuracy = f"test accuracy {result.accuracy['test']:.1%}" if "test" in result.accuracy else ""
-    axes.set_title(f"{title}: nodes before the last layer\n{accuracy}", fontsize=11)
+    facts = [] if result.seed is None else [f"seed {result.seed}"]
+    facts += [f"test accuracy {result.accuracy['test']:.1%}"] if "test" in result.accuracy else []
+    axes.set_title(
+        f"{title}: hidden features of every node, in two dimensions\n{', '.join(facts)}", fontsize=11
+    )
     axes.set(
         xlabel=f"first direction ({share[0]:.0%} of the variance)",
-        ylabel=f"second direction ({share[1]:.0%})",
+        ylabel=f"second direction ({share[1]:.0%} of the variance)",
     )
     axes.set(xticks=[], yticks=[])
     axes.margins(0.06)
@@ -196,7 +228,8 @@ def _classes(data: Data) -> list[tuple[int, str, Any]]:
     y: Tensor = data["y"]
     count = int(y.max()) + 1
     palette = colormaps["tab10" if count <= 10 else "turbo"]
-    names = data["class_names"] if "class_names" in data else [f"class {i}" for i in range(count)]
+    names = data.to_dict().get("class_names", [])
+    names = [*names, *(f"class {i}" for i in range(len(names), count))]
     colors = [palette(i if count <= 10 else i / (count - 1)) for i in range(count)]
     unknown = [(-1, "no label", "#cccccc")] if bool((y < 0).any()) else []
     return [*unknown, *((i, str(names[i]), colors[i]) for i in range(count))]

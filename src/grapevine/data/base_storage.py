@@ -29,6 +29,8 @@ from grapevine.data.roles import Role, named_role
 from grapevine.data.tensors import Tensors
 from grapevine.errors import GrapevineError, GraphKeyError, GraphTypeError
 
+_COMPRESSED = (torch.sparse_csr, torch.sparse_csc, torch.sparse_bsr, torch.sparse_bsc)
+
 
 class MissingAttributeError(GrapevineError, AttributeError):
     """An attribute that a graph does not have."""
@@ -148,6 +150,10 @@ class BaseStorage(Tensors, MutableMapping[str, Any]):
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         out = type(self).__new__(type(self))
         out.__dict__.update(self.__dict__)
+        for value in self._mapping.values():
+            if isinstance(value, Tensor) and value.layout in _COMPRESSED:
+                # torch cannot deep-copy these
+                memo[id(value)] = value.detach().clone().requires_grad_(value.requires_grad)
         out.__dict__["_mapping"] = copy.deepcopy(self._mapping, memo)
         return out
 

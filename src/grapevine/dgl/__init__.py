@@ -17,44 +17,62 @@ from grapevine.dgl.frame import LazyFeature
 from grapevine.dgl.heterograph import DGLGraph
 from grapevine.dgl.heterograph import DGLGraph as DGLHeteroGraph
 
-# The functions below stand under the names of the modules above (`dgl.heterograph`), as in DGL.
-from grapevine.dgl.convert import block_to_graph, create_block, graph, heterograph  # isort: skip
+# Functions that stand under the names of modules above (`dgl.heterograph`, `dgl.batch`, `dgl.merge`), as in DGL.
+from grapevine.dgl.convert import *  # isort: skip  # noqa: F403
+from grapevine.dgl.batch import *  # isort: skip  # noqa: F403
+from grapevine.dgl.merge import *  # isort: skip  # noqa: F403
+from grapevine.dgl.subgraph import *  # isort: skip  # noqa: F403
 
-#: Of the last release of DGL whose programs run here.
+#: The version of DGL that programs see when they ask.
 __version__ = "2.5.0"
 
 #: Parts that are imported when first used.
 _ROOMS = (
     "backend",
-    "base",
-    "convert",
     "core",
     "data",
     "dataloading",
-    "frame",
     "function",
     "geometry",
-    "init",
     "mpops",
     "nn",
     "ops",
-    "propagate",
-    "readout",
     "sampling",
     "sparse",
-    "subgraph",
+    "transform",
     "transforms",
-    "traversal",
     "udf",
     "utils",
 )
 
+#: Modules whose public names stand here too, imported when first used.
+_OFFERING = ("transforms", "generators", "homophily", "readout", "propagate", "traversal", "random", "mpops")
+
+#: Single names of other modules that stand here too.
+_NAMES = {
+    "apply_each": "utils",
+    "load_graphs": "data.utils",
+    "save_graphs": "data.utils",
+    "set_dst_lazy_features": "dataloading",
+    "set_edge_lazy_features": "dataloading",
+    "set_node_lazy_features": "dataloading",
+    "set_src_lazy_features": "dataloading",
+}
+
 
 def __getattr__(name: str) -> Any:
-    if name in _ROOMS:
+    if name in _ROOMS or name in _OFFERING:
         return importlib.import_module(f"grapevine.dgl.{name}")
+    if name in _NAMES:
+        return getattr(importlib.import_module(f"grapevine.dgl.{_NAMES[name]}"), name)
+    if not name.startswith("_"):
+        for offering in _OFFERING:
+            module = importlib.import_module(f"grapevine.dgl.{offering}")
+            if name in module.__all__:
+                return getattr(module, name)
     raise AttributeError(f"module 'grapevine.dgl' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_ROOMS})
+    offered = (importlib.import_module(f"grapevine.dgl.{o}").__all__ for o in _OFFERING)
+    return sorted({*globals(), *_ROOMS, *_NAMES, *(name for names in offered for name in names)})

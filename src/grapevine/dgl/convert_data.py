@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from grapevine.dgl.base import DGLError
-from grapevine.dgl.structure import known_good
+from grapevine.dgl.structure import known_good, moved, resolve
 from grapevine.edges import Edges
 from grapevine.graph.sorting import ptr2index
 
@@ -101,4 +101,4 @@ def _tops(src: Tensor, dst: Tensor) -> tuple[int, int]:
 def relation(src: Tensor, dst: Tensor, size: tuple[int, int], device: Any = None) -> Edges:
     """Edges of ids that `edge_list` has looked at."""
     edges = known_good(src, dst, size)
-    return edges if device is None else edges.to(device)
+    return edges if device is None else moved(edges, resolve(device))

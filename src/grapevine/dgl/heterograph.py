@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from grapevine.dgl.base import DGLError, dgl_warning
-from grapevine.dgl.batching import BatchMethods
 from grapevine.dgl.convert_data import edge_list, relation
+from grapevine.dgl.derived import DerivedMethods
 from grapevine.dgl.frame import Frame
+from grapevine.dgl.matrices import MatrixMethods
 from grapevine.dgl.messages import MessageMethods
+from grapevine.dgl.mutation import MutationMethods
 from grapevine.dgl.placement import PlacementMethods
 from grapevine.dgl.slices import SliceMethods, combine_frames, combine_names
 from grapevine.dgl.structure import Schema
@@ -17,7 +19,14 @@ from grapevine.dgl.structure import Schema
 __all__ = ["DGLBlock", "DGLGraph", "combine_frames", "combine_names"]
 
 
-class DGLGraph(SliceMethods, PlacementMethods, BatchMethods, MessageMethods):
+class DGLGraph(
+    SliceMethods,
+    PlacementMethods,
+    MutationMethods,
+    MatrixMethods,
+    DerivedMethods,
+    MessageMethods,
+):
     """A graph with features, directed, with several types of nodes and edges if need be.
 
     Make one with `dgl.graph` or `dgl.heterograph`; the constructor is for old programs.

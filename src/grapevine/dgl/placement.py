@@ -10,7 +10,7 @@ from typing_extensions import Self
 
 from grapevine.dgl.base import DGLError
 from grapevine.dgl.features import FeatureMethods
-from grapevine.dgl.structure import FORMATS
+from grapevine.dgl.structure import FORMATS, moved, resolve
 
 
 class PlacementMethods(FeatureMethods):
@@ -28,12 +28,12 @@ class PlacementMethods(FeatureMethods):
         """
         if device is None:
             return self
-        target = _resolve(device)
+        target = resolve(device)
         if target == self._device:
             return self
         graph = self._shallow()
         graph._device = target
-        graph._relations = [relation.to(target) for relation in self._relations]
+        graph._relations = [moved(relation, target) for relation in self._relations]
         graph._node_frames = [frame.to(target, **kwargs) for frame in self._node_frames]
         graph._edge_frames = [frame.to(target, **kwargs) for frame in self._edge_frames]
         if self._batch_num_nodes is not None:
@@ -170,11 +170,3 @@ class PlacementMethods(FeatureMethods):
             for tensor in frame.values():
                 tensor.record_stream(stream)
         return self
-
-
-def _resolve(device: Any) -> torch.device:
-    """A device with its number, as tensors report it."""
-    found = torch.device("cuda", device) if isinstance(device, int) else torch.device(device)
-    if found.type == "cuda" and found.index is None:
-        found = torch.device("cuda", torch.cuda.current_device())
-    return found

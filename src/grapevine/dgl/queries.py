@@ -242,21 +242,25 @@ def _by_src_dst(relation: Edges) -> Tensor:
     return lexsort([relation.dst_index, relation.src_index])
 
 
-def _keys(relation: Edges) -> tuple[Tensor, Tensor]:
-    """`src * num_dst + dst` of all edges, sorted, and the edge ids in that order."""
-    perm = relation.derived("srcdst", lambda: _by_src_dst(relation))
-    return relation.src_index[perm] * max(relation.num_dst, 1) + relation.dst_index[perm], perm
+def sorted_pairs(relation: Edges) -> tuple[Tensor, Tensor]:
+    """`src * num_dst + dst` of all edges, sorted, and the edge ids in that order; worked out once per graph."""
+
+    def build() -> tuple[Tensor, Tensor]:
+        perm = relation.derived("srcdst", lambda: _by_src_dst(relation))
+        return relation.src_index[perm] * max(relation.num_dst, 1) + relation.dst_index[perm], perm
+
+    return relation.derived("pair keys", build)
 
 
 def _matches(relation: Edges, src: Tensor, dst: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """For every pair, where its edges begin and end among the edges sorted by both ends, and the ids in that order."""
-    keys, perm = relation.derived("pair keys", lambda: _keys(relation))
+    keys, perm = sorted_pairs(relation)
     wanted = src * max(relation.num_dst, 1) + dst
     return torch.searchsorted(keys, wanted), torch.searchsorted(keys, wanted, right=True), perm
 
 
 def _repeats(relation: Edges) -> bool:
-    keys, _ = relation.derived("pair keys", lambda: _keys(relation))
+    keys, _ = sorted_pairs(relation)
     return bool((keys[1:] == keys[:-1]).any())
 
 

@@ -275,3 +275,18 @@ def known_good(src: Tensor, dst: Tensor, size: tuple[int, int]) -> Edges:
     edges = Edges.__new__(Edges)
     super(Edges, edges).__init__(src, dst, size, validate=False)
     return edges
+
+
+def moved(edges: Edges, device: torch.device) -> Edges:
+    """The same edges on another device."""
+    if edges.device == device:
+        return edges
+    return known_good(edges.src_index.to(device), edges.dst_index.to(device), edges.size)
+
+
+def resolve(device: Any) -> torch.device:
+    """A device with its number, as tensors report it."""
+    found = torch.device("cuda", device) if isinstance(device, int) else torch.device(device)
+    if found.type == "cuda" and found.index is None:
+        found = torch.device("cuda", torch.cuda.current_device())
+    return found

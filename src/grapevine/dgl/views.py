@@ -27,7 +27,8 @@ class Space(NamedTuple):
 class DataView(MutableMapping[str, Any]):
     """The features of one type, or of several.
 
-    Of several, every value is a dict from type to tensor, without the types that lack the feature. Looks its frames up at each access, so it stays true inside `local_scope()`.
+    Of several, every value is a dict from type to tensor, without the types that lack the feature. Looks its frames up
+    at each access, so it stays true inside `local_scope()`.
 
     Args:
         graph: whose frames.

@@ -19,6 +19,22 @@ def _power(x: Tensor, exponent: float) -> Tensor:
     return out.masked_fill(out == float("inf"), 0.0)
 
 
+def symmetric_weights(edge_index: Tensor, weight: Tensor, degree: Tensor) -> Tensor:
+    r"""Divides weights by the roots of the degrees at both ends, :math:`D^{-1/2} A D^{-1/2}`; 0 where a degree is.
+
+    Args:
+        edge_index: `(2, E)`.
+        weight: `(E,)`.
+        degree: `(N,)`.
+
+    Example:
+        >>> symmetric_weights(torch.tensor([[0, 1], [1, 0]]), torch.ones(2), torch.tensor([1.0, 4.0]))
+        tensor([0.5000, 0.5000])
+    """
+    scale = _power(degree, -0.5)
+    return scale[edge_index[0]] * weight * scale[edge_index[1]]
+
+
 def get_laplacian(
     edge_index: Tensor,
     edge_weight: Tensor | None = None,
@@ -54,16 +70,13 @@ def get_laplacian(
     edge_index, edge_weight = remove_self_loops(edge_index, edge_weight)
     if edge_weight is None:
         edge_weight = torch.ones(edge_index.size(1), dtype=dtype, device=edge_index.device)
-    row, col = edge_index
-    degree = reduce_rows(edge_weight, row, num_nodes, "sum")
-    diagonal = torch.ones_like(degree)
-    if normalization is None:
-        diagonal = degree
-    elif normalization == "sym":
-        scale = _power(degree, -0.5)
-        edge_weight = scale[row] * edge_weight * scale[col]
-    else:
-        edge_weight = _power(degree, -1.0)[row] * edge_weight
+    diagonal = degree = reduce_rows(edge_weight, edge_index[0], num_nodes, "sum")
+    if normalization == "sym":
+        edge_weight = symmetric_weights(edge_index, edge_weight, degree)
+    elif normalization == "rw":
+        edge_weight = _power(degree, -1.0)[edge_index[0]] * edge_weight
+    if normalization is not None:
+        diagonal = torch.ones_like(degree)
     edge_index, _ = with_self_loops(edge_index, num_nodes=num_nodes)
     return edge_index, torch.cat([-edge_weight, diagonal])
 
@@ -112,12 +125,10 @@ def get_mesh_laplacian(pos: Tensor, face: Tensor, normalization: str | None = No
     weight = torch.cat([weight, diagonal])
     if normalization is not None:
         area = reduce_rows(double_area / 6, corner, num_nodes, "sum")
-        row, col = edge_index
         if normalization == "sym":
-            scale = _power(area, -0.5)
-            weight = scale[row] * weight * scale[col]
+            weight = symmetric_weights(edge_index, weight, area)
         else:
-            weight = _power(area, -1.0)[row] * weight
+            weight = _power(area, -1.0)[edge_index[0]] * weight
     return edge_index, weight
 
 
@@ -143,12 +154,11 @@ def normalize_edge_index(
     num_nodes = maybe_num_nodes(edge_index, num_nodes)
     if add_self_loops:
         edge_index = with_self_loops(edge_index, num_nodes=num_nodes)[0]
-    row, col = edge_index
-    degree = reduce_rows(torch.ones(row.numel(), device=row.device), row, num_nodes, "sum")
+    ones = torch.ones(edge_index.size(1), device=edge_index.device)
+    degree = reduce_rows(ones, edge_index[0], num_nodes, "sum")
     if symmetric:
-        scale = _power(degree, -0.5)
-        return edge_index, scale[row] * scale[col]
-    return edge_index, _power(degree, -1.0)[row]
+        return edge_index, symmetric_weights(edge_index, ones, degree)
+    return edge_index, _power(degree, -1.0)[edge_index[0]]
 
 
 def normalized_cut(edge_index: Tensor, edge_attr: Tensor, num_nodes: int | None = None) -> Tensor:

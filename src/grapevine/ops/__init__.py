@@ -4,11 +4,15 @@ They know no graph container and no autograd: `grapevine.engine.kernels` gives t
 """
 
 from grapevine.ops._backend import Backend, Op, backend
+from grapevine.ops.alias_tables import alias_tables
 from grapevine.ops.edge_dot import edge_dot
 from grapevine.ops.edge_program import edge_program
 from grapevine.ops.extreme_backward import extreme_backward
 from grapevine.ops.gather_reduce import gather_reduce
+from grapevine.ops.gather_rows import gather_rows
 from grapevine.ops.order import Order
+from grapevine.ops.random_walks import random_walks
+from grapevine.ops.sample_neighbors import Relation, Sampled, SampleRequest, sample_neighbors
 from grapevine.ops.segment_softmax import segment_softmax, segment_softmax_backward
 from grapevine.ops.sort_rows import sort_rows
 
@@ -16,11 +20,18 @@ __all__ = [
     "Backend",
     "Op",
     "Order",
+    "Relation",
+    "SampleRequest",
+    "Sampled",
+    "alias_tables",
     "backend",
     "edge_dot",
     "edge_program",
     "extreme_backward",
     "gather_reduce",
+    "gather_rows",
+    "random_walks",
+    "sample_neighbors",
     "segment_softmax",
     "segment_softmax_backward",
     "sort_rows",

@@ -2,6 +2,7 @@
 
 from grapevine.transforms.adjacency import GCNNorm, ToDense, ToSparseTensor
 from grapevine.transforms.base import BaseTransform, Compose, ComposeFilters, ToDevice
+from grapevine.transforms.diffusion import GDC
 from grapevine.transforms.encoding import SIGN, AddLaplacianEigenvectorPE, AddRandomWalkPE, LaplacianLambdaMax
 from grapevine.transforms.features import (
     Constant,
@@ -11,10 +12,13 @@ from grapevine.transforms.features import (
     OneHotDegree,
     SVDFeatureReduction,
 )
+from grapevine.transforms.half_hop import HalfHop
 from grapevine.transforms.link_split import RandomLinkSplit
 from grapevine.transforms.loops import AddRemainingSelfLoops, AddSelfLoops, RemoveSelfLoops
 from grapevine.transforms.masks import IndexToMask, MaskToIndex, RemoveTrainingClasses
+from grapevine.transforms.mesh import Delaunay, GenerateMeshNormals, PointPairFeatures, SamplePoints
 from grapevine.transforms.metapaths import AddMetaPaths, AddRandomMetaPaths
+from grapevine.transforms.neighbors import GridSampling, KNNGraph, RadiusGraph
 from grapevine.transforms.node_split import RandomNodeSplit
 from grapevine.transforms.points import (
     Center,
@@ -48,6 +52,7 @@ from grapevine.transforms.structure import (
 )
 
 __all__ = [
+    "GDC",
     "SIGN",
     "AddLaplacianEigenvectorPE",
     "AddMetaPaths",
@@ -61,12 +66,17 @@ __all__ = [
     "Compose",
     "ComposeFilters",
     "Constant",
+    "Delaunay",
     "Distance",
     "FaceToEdge",
     "FeaturePropagation",
     "FixedPoints",
     "GCNNorm",
+    "GenerateMeshNormals",
+    "GridSampling",
+    "HalfHop",
     "IndexToMask",
+    "KNNGraph",
     "LaplacianLambdaMax",
     "LargestConnectedComponents",
     "LineGraph",
@@ -78,7 +88,9 @@ __all__ = [
     "NormalizeRotation",
     "NormalizeScale",
     "OneHotDegree",
+    "PointPairFeatures",
     "Polar",
+    "RadiusGraph",
     "RandomFlip",
     "RandomJitter",
     "RandomLinkSplit",
@@ -91,6 +103,7 @@ __all__ = [
     "RemoveSelfLoops",
     "RemoveTrainingClasses",
     "SVDFeatureReduction",
+    "SamplePoints",
     "Spherical",
     "TargetIndegree",
     "ToDense",

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from grapevine.data import Data
 from grapevine.errors import GraphValueError
+from grapevine.graph import symmetric_weights
 from grapevine.transforms.base import BaseTransform, count_nodes, needed
 from grapevine.utils import (
     add_remaining_self_loops,
@@ -35,10 +36,8 @@ def symmetric_norm(
     if add_self_loops:
         edge_index, looped = add_remaining_self_loops(edge_index, weight, 1.0, num_nodes)
         weight = weight if looped is None else looped
-    src, dst = edge_index
-    scale = scatter(weight, dst, dim_size=num_nodes, reduce="sum").pow(-0.5)
-    scale = scale.masked_fill(scale == float("inf"), 0.0)
-    return edge_index, scale[src] * weight * scale[dst]
+    degree = scatter(weight, edge_index[1], dim_size=num_nodes, reduce="sum")
+    return edge_index, symmetric_weights(edge_index, weight, degree)
 
 
 class ToSparseTensor(BaseTransform):

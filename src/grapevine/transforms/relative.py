@@ -48,7 +48,23 @@ class _Relative(BaseTransform):
         return f"{type(self).__name__}(norm={self.norm}, max_value={self.max})"
 
 
-class Distance(_Relative):
+class _Ranged(_Relative):
+    """Features that are scaled into an interval."""
+
+    def __init__(
+        self,
+        norm: bool = True,
+        max_value: float | None = None,
+        cat: bool = True,
+        interval: tuple[float, float] = (0.0, 1.0),
+    ) -> None:
+        self.norm = norm
+        self.max = max_value
+        self.cat = cat
+        self.interval = interval
+
+
+class Distance(_Ranged):
     """Appends the length of each edge to ``edge_attr``.
 
     Args:
@@ -58,25 +74,13 @@ class Distance(_Relative):
         interval: lower and upper end.
     """
 
-    def __init__(
-        self,
-        norm: bool = True,
-        max_value: float | None = None,
-        cat: bool = True,
-        interval: tuple[float, float] = (0.0, 1.0),
-    ) -> None:
-        self.norm = norm
-        self.max = max_value
-        self.cat = cat
-        self.interval = interval
-
     def measure(self, direction: Tensor, target: Tensor, num_nodes: int) -> Tensor:
         length = direction.norm(dim=-1, keepdim=True)
         low, high = self.interval
         return (high - low) * self._scaled(length) + low if self.norm else length
 
 
-class Cartesian(_Relative):
+class Cartesian(_Ranged):
     """Appends the position of each edge's source relative to its target to ``edge_attr``.
 
     Args:
@@ -85,18 +89,6 @@ class Cartesian(_Relative):
         cat: whether to keep the edge features that are there.
         interval: lower and upper end.
     """
-
-    def __init__(
-        self,
-        norm: bool = True,
-        max_value: float | None = None,
-        cat: bool = True,
-        interval: tuple[float, float] = (0.0, 1.0),
-    ) -> None:
-        self.norm = norm
-        self.max = max_value
-        self.cat = cat
-        self.interval = interval
 
     def measure(self, direction: Tensor, target: Tensor, num_nodes: int) -> Tensor:
         offset = -direction

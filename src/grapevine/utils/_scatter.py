@@ -8,6 +8,7 @@ from torch import Tensor
 from grapevine import engine
 from grapevine.engine import EdgeTensor
 from grapevine.errors import GraphKeyError, GraphValueError
+from grapevine.graph.sorting import ptr2index
 from grapevine.topology import Topology, grouping
 
 _NAMES = {
@@ -105,13 +106,7 @@ def segment(src: Tensor, ptr: Tensor, reduce: str = "sum") -> Tensor:
         >>> segment(torch.tensor([1.0, 2.0, 4.0]), torch.tensor([0, 2, 3]))
         tensor([3., 4.])
     """
-    return scatter(src, ptr_to_index(ptr, src.shape[0]), 0, ptr.shape[0] - 1, reduce)
-
-
-def ptr_to_index(ptr: Tensor, length: int | None = None) -> Tensor:
-    """The row number of every position of compressed rows, `(E,)`."""
-    rows = torch.arange(ptr.shape[0] - 1, device=ptr.device)
-    return torch.repeat_interleave(rows, ptr.diff(), output_size=length)
+    return scatter(src, ptr2index(ptr, src.shape[0]), 0, ptr.shape[0] - 1, reduce)
 
 
 def softmax(
@@ -144,7 +139,7 @@ def softmax(
     if axis != 0:
         return softmax(engine.materialise(src).transpose(0, axis), index, ptr, num_nodes).transpose(0, axis)
     if ptr is not None:
-        index, num_nodes = ptr_to_index(ptr, src.shape[0]), ptr.shape[0] - 1
+        index, num_nodes = ptr2index(ptr, src.shape[0]), ptr.shape[0] - 1
     if index is None:
         raise GraphValueError("expected index or ptr, got neither; pass the group of each entry as index")
     num_rows = _rows(index, num_nodes)
@@ -166,8 +161,11 @@ def degree(index: Tensor, num_nodes: int | None = None, dtype: torch.dtype | Non
         tensor([1., 0., 2.])
     """
     num_rows = _rows(index, num_nodes)
-    out = torch.zeros(num_rows, dtype=dtype or torch.get_default_dtype(), device=index.device)
-    return out.index_add_(0, index, torch.ones(index.shape[0], dtype=out.dtype, device=out.device))
+    dtype = dtype or torch.get_default_dtype()
+    # Half precision cannot count far: 256 + 1 is 256 in bfloat16.
+    exact = torch.promote_types(dtype, torch.float32) if dtype.is_floating_point else dtype
+    out = torch.zeros(num_rows, dtype=exact, device=index.device)
+    return out.index_add_(0, index, out.new_ones(index.shape[0])).to(dtype)
 
 
 def cumsum(x: Tensor, dim: int = 0) -> Tensor:
@@ -177,7 +175,6 @@ def cumsum(x: Tensor, dim: int = 0) -> Tensor:
         >>> cumsum(torch.tensor([2, 1]))
         tensor([0, 2, 3])
     """
-    total = x.cumsum(dim)
-    return torch.cat(
-        [torch.zeros_like(total.narrow(dim, 0, 1)) if total.shape[dim] else x.new_zeros(1), total], dim
-    )
+    shape = list(x.shape)
+    shape[dim] = 1
+    return torch.cat((x.new_zeros(shape), x.cumsum(dim, dtype=x.dtype)), dim)

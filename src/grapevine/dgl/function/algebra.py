@@ -39,7 +39,7 @@ def aligned(x: Tensor, y: Tensor, op: str = "mul") -> tuple[Tensor, Tensor]:
     """
     if x.dtype is not y.dtype:
         raise DGLError(
-            f"expected both operands in one dtype, got {x.dtype} and {y.dtype}; do this instead: convert one, as in y.to(x.dtype)"
+            f"expected both operands in one dtype, got {x.dtype} and {y.dtype}; convert one with y.to(x.dtype)"
         )
     missing = x.dim() - y.dim()
     if missing > 0:

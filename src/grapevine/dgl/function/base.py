@@ -18,9 +18,9 @@ class BuiltinFunction:
     """A message or reduce function known by name.
 
     It is called as a user-defined function is, with a batch of edges or nodes, and gives the same kind of answer.
+
+    Attributes:
+        name: such as `u_mul_e` or `sum`.
     """
 
-    @property
-    def name(self) -> str:
-        """Its name, such as `u_mul_e` or `sum`."""
-        raise AttributeError(f"{type(self).__name__} has no name")
+    name: str

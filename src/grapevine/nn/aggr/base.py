@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from grapevine.errors import GraphValueError
+from grapevine.graph.sorting import ptr2index
 from grapevine.utils import scatter, to_dense_batch
-from grapevine.utils._scatter import ptr_to_index
 
 
 class Aggregation(torch.nn.Module):
@@ -68,7 +68,7 @@ class Aggregation(torch.nn.Module):
                 )
             dim_size = ptr.numel() - 1
             if index is None:
-                index = ptr_to_index(ptr, x.size(dim))
+                index = ptr2index(ptr, x.size(dim))
         elif index is None:
             index = torch.zeros(x.size(dim), dtype=torch.long, device=x.device)
             dim_size = 1 if dim_size is None else dim_size
@@ -132,7 +132,7 @@ class Aggregation(torch.nn.Module):
                 raise GraphValueError(
                     "expected the groups of the elements, got neither; pass 'index' or 'ptr'"
                 )
-            index, dim_size = ptr_to_index(ptr, x.size(dim)), ptr.numel() - 1
+            index, dim_size = ptr2index(ptr, x.size(dim)), ptr.numel() - 1
         return scatter(x, index, dim, dim_size, reduce)
 
     def to_dense_batch(

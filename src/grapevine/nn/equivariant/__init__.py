@@ -1,6 +1,50 @@
 """Networks that turn with their input: EGNN and the SE(3)-Transformer."""
 
-from grapevine.nn.equivariant.egnn import EGNN, E_GCL, EGNN_QM9, E_GCL_vel, EGNN_nbody, EGNN_vel
+from grapevine.nn.equivariant.attention import AttentionBlockSE3, AttentionSE3
+from grapevine.nn.equivariant.basis import get_basis, update_basis_with_fused
+from grapevine.nn.equivariant.convolution import ConvSE3, ConvSE3FuseLevel, RadialProfile, VersatileConvSE3
+from grapevine.nn.equivariant.egnn import E_GCL, EGNN, EGNN_QM9, E_GCL_vel, EGNN_nbody, EGNN_vel
+from grapevine.nn.equivariant.fiber import Fiber
+from grapevine.nn.equivariant.graphs import PointGraph, make_full_graph, make_topk_graph
+from grapevine.nn.equivariant.harmonics import clebsch_gordan, spherical_harmonics, wigner_3j
+from grapevine.nn.equivariant.layers import GPooling, LinearSE3, NormSE3
 from grapevine.nn.equivariant.nbody import GNN, RF_vel
+from grapevine.nn.equivariant.transformer import (
+    SE3Transformer,
+    SE3TransformerPooled,
+    SE3TransformerWrapper,
+    with_distance,
+)
 
-__all__ = ["EGNN", "EGNN_QM9", "GNN", "E_GCL", "E_GCL_vel", "EGNN_nbody", "EGNN_vel", "RF_vel"]
+__all__ = [
+    "EGNN",
+    "EGNN_QM9",
+    "E_GCL",
+    "GNN",
+    "AttentionBlockSE3",
+    "AttentionSE3",
+    "ConvSE3",
+    "ConvSE3FuseLevel",
+    "EGNN_nbody",
+    "EGNN_vel",
+    "E_GCL_vel",
+    "Fiber",
+    "GPooling",
+    "LinearSE3",
+    "NormSE3",
+    "PointGraph",
+    "RF_vel",
+    "RadialProfile",
+    "SE3Transformer",
+    "SE3TransformerPooled",
+    "SE3TransformerWrapper",
+    "VersatileConvSE3",
+    "clebsch_gordan",
+    "get_basis",
+    "make_full_graph",
+    "make_topk_graph",
+    "spherical_harmonics",
+    "update_basis_with_fused",
+    "wigner_3j",
+    "with_distance",
+]

@@ -1,9 +1,10 @@
-"""Messages in blocks of receiving nodes, computed again in the backward pass: memory of one block instead of all edges."""
+"""Messages in blocks of receiving nodes, computed again in the backward pass: memory of a block, not of all edges."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -45,7 +46,7 @@ def whole(edges: Edges) -> Block:
 
 
 def blocks_of(edges: Edges) -> list[Block]:
-    """Blocks of about `BLOCK` edges, more where the graph is sparse, so that the gradients of sources stay a small part."""
+    """Blocks of about `BLOCK` edges; more where the graph is sparse, or the gradients of sources would dominate."""
 
     def build() -> list[Block]:
         size = max(BLOCK, 2 * edges.num_src)
@@ -55,7 +56,7 @@ def blocks_of(edges: Edges) -> list[Block]:
         cuts = torch.searchsorted(ptr, torch.arange(size, edges.num_edges, size, device=ptr.device)).tolist()
         bounds = sorted({0, *cuts, edges.num_dst})
         found = []
-        for start, stop in zip(bounds[:-1], bounds[1:], strict=True):
+        for start, stop in pairwise(bounds):
             ids = perm[int(ptr[start]) : int(ptr[stop])]
             ends = edges.src_index[ids], edges.dst_index[ids] - start
             found.append(Block(Edges(ends, size=(edges.num_src, stop - start)), ids, start, stop))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -12,6 +12,7 @@ from grapevine.edges import Edges
 from grapevine.engine import materialise
 from grapevine.errors import GraphValueError
 from grapevine.nn.equivariant._blocks import Block, in_blocks
+from grapevine.nn.equivariant._vectors import norm
 from grapevine.utils import scatter
 
 
@@ -21,7 +22,8 @@ class E_GCL(nn.Module):
     .. math::
         \mathbf{m}_{ij} &= \phi_e(\mathbf{h}_i, \mathbf{h}_j, \|\mathbf{x}_i - \mathbf{x}_j\|^2, \mathbf{a}_{ij})
 
-        \mathbf{x}^{\prime}_i &= \mathbf{x}_i + \mathrm{mean}_j\, (\mathbf{x}_i - \mathbf{x}_j)\, \phi_x(\mathbf{m}_{ij})
+        \mathbf{x}^{\prime}_i &= \mathbf{x}_i
+        + \mathrm{mean}_j\, (\mathbf{x}_i - \mathbf{x}_j)\, \phi_x(\mathbf{m}_{ij})
 
         \mathbf{h}^{\prime}_i &= \mathbf{h}_i + \phi_h(\mathbf{h}_i, \sum_j \mathbf{m}_{ij})
 
@@ -47,8 +49,8 @@ class E_GCL(nn.Module):
 
     Forward:
         h: (N, F).
-        edge_index: (2, E); **row 0 receives**, as in the published code: x_i is that of row 0. Or `gv.Edges`, from source
-            to destination.
+        edge_index: (2, E); **row 0 receives**, as in the published code: x_i is that of row 0. Or `gv.Edges`, from
+            source to destination.
         coord: (N, D).
         edge_attr: (E, edges_in_d).
         node_attr: (N, nodes_att_dim).
@@ -61,8 +63,8 @@ class E_GCL(nn.Module):
     Raises:
         GraphValueError: for a residual between different sizes, or an unknown `coords_agg`.
 
-    Departures from the paper, all those of the published code: the gate acts on the message that :math:`\phi_x` sees too;
-    C is one over the number of incoming edges; velocities keep their initial value.
+    Departures from the paper, all those of the published code: the gate acts on the message that :math:`\phi_x` sees
+    too; C is one over the number of incoming edges; velocities keep their initial value.
 
     Example:
         >>> import torch
@@ -151,7 +153,7 @@ class E_GCL(nn.Module):
     def _shift(self, d: Tensor, s: Tensor) -> Tensor:
         """`(x_i - x_j) phi_x(m_ij)`, normalised and clamped as asked."""
         if self.normalize:
-            length = torch.linalg.vector_norm(d, dim=1, keepdim=True)
+            length = norm(d)
             d = d / (length + 1) if self.normalize == "shifted" else d / (length.detach() + 1e-8)
         return d * s if self.clamp is None else (d * s).clamp(-self.clamp, self.clamp)
 
@@ -159,11 +161,11 @@ class E_GCL(nn.Module):
         self, edges: Edges, h: Tensor, coord: Tensor, edge_attr: Tensor | None, edge_mask: Tensor | None
     ) -> tuple[Tensor, ...]:
         """What arrives at every node: the sum of the messages, and the mean (or sum) of the shifts if there are any."""
-        act, split = self.edge_mlp[1], [self.input_nf, self.input_nf, -1]
-        split[2] = self.edge_mlp[0].in_features - 2 * self.input_nf
+        first, act = cast("nn.Linear", self.edge_mlp[0]), self.edge_mlp[1]
         # phi_e's first layer, taken apart: products with h once per node instead of once per edge.
-        to_dst, to_src, to_edge = self.edge_mlp[0].weight.split(split, dim=1)
-        h_dst, h_src = F.linear(h, to_dst, self.edge_mlp[0].bias), F.linear(h, to_src)
+        sizes = [self.input_nf, self.input_nf, first.in_features - 2 * self.input_nf]
+        to_dst, to_src, to_edge = first.weight.split(sizes, dim=1)
+        h_dst, h_src = F.linear(h, to_dst, first.bias), F.linear(h, to_src)
         used = [self.edge_mlp[2]]
         used += [self.att_mlp[0]] if self.attention else []
         used += [self.coord_mlp[0], self.coord_mlp[2]] if self.moves else []
@@ -188,14 +190,16 @@ class E_GCL(nn.Module):
             )
 
         weights = [t for linear in used for t in (linear.weight, linear.bias) if t is not None]
-        return in_blocks(edges, run, self.hidden_nf, h_dst, h_src, coord, edge_attr, edge_mask, to_edge, *weights)  # fmt: skip
+        read = (h_dst, h_src, coord, edge_attr, edge_mask, to_edge, *weights)
+        return in_blocks(edges, run, self.hidden_nf, *read)
 
 
 class E_GCL_vel(E_GCL):
     """`E_GCL` as the n-body experiments set it: velocities, shifts clamped to +-100, a recurrent update.
 
     Args:
-        input_nf, output_nf, hidden_nf, edges_in_d, nodes_att_dim, act_fn, coords_weight, attention, tanh: as in `E_GCL`.
+        input_nf, output_nf, hidden_nf, edges_in_d, nodes_att_dim, act_fn: as in `E_GCL`.
+        coords_weight, attention, tanh: as in `E_GCL`.
         recurrent: add h to its update.
         norm_diff: divide x_i - x_j by its length + 1.
 
@@ -231,7 +235,7 @@ class E_GCL_vel(E_GCL):
             coords_weight=coords_weight, clamp=100.0, velocity=True,
         )  # fmt: skip
 
-    def forward(  # type: ignore[override]
+    def forward(
         self,
         h: Tensor,
         edge_index: Tensor | Edges,
@@ -537,4 +541,4 @@ def receiving(edge_index: Tensor | Edges | tuple[Tensor, Tensor], num_nodes: int
 
 
 def _layers(model: nn.Module) -> list[Any]:
-    return [model.get_submodule(f"gcl_{i}") for i in range(model.n_layers)]  # type: ignore[call-overload]
+    return [layer for name, layer in model.named_children() if name.startswith("gcl_")]

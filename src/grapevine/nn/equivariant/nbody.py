@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from grapevine.edges import Edges
+from grapevine.nn.equivariant._vectors import norm
 from grapevine.nn.equivariant.egnn import receiving
 
 
@@ -78,7 +79,8 @@ class _Layer(nn.Module):
             nn.Linear(2 * hidden_nf + 1, hidden_nf), act, nn.Linear(hidden_nf, hidden_nf), act
         )
         if attention:
-            self.att_mlp = nn.Sequential(nn.Linear(hidden_nf, hidden_nf), act, nn.Linear(hidden_nf, 1), nn.Sigmoid())  # fmt: skip
+            gate = nn.Sequential(nn.Linear(hidden_nf, hidden_nf), act, nn.Linear(hidden_nf, 1), nn.Sigmoid())
+            self.att_mlp = gate
         self.node_mlp = nn.Sequential(
             nn.Linear(2 * hidden_nf, hidden_nf), act, nn.Linear(hidden_nf, hidden_nf)
         )
@@ -164,7 +166,7 @@ class _RadialField(nn.Module):
         self, x: Tensor, vel_norm: Tensor, vel: Tensor, edges: Edges, edge_attr: Tensor | None
     ) -> Tensor:
         d = edges.dst(x) - edges.src(x)
-        known = torch.linalg.vector_norm(d, dim=1, keepdim=True)
+        known = norm(d)
         if edge_attr is not None:
             known = torch.cat([known, edges.edge(edge_attr)], dim=1)
         moved: Tensor = x + edges.mean(d * self.phi(known)) + vel * self.coord_mlp_vel(vel_norm)

@@ -67,7 +67,7 @@ class LeafSpec(NamedTuple):
 
 @dataclass(frozen=True)
 class Code:
-    """An edge program: leaves fill slots 0 .. L - 1, instructions the slots after them, constants are leaves too"
+    """An edge program: leaves fill slots 0 .. L - 1, instructions the slots after them, constants are leaves too.
 
     Attributes:
         leaves: one per tensor.

@@ -1,0 +1,62 @@
+// grapevine._core's sampling functions. Addresses come as integers, checked by the Python side.
+#include <nanobind/nanobind.h>
+#include <nanobind/stl/vector.h>
+
+#include "sampling.h"
+
+namespace nb = nanobind;
+
+namespace {
+
+using numbers = std::vector<int64_t>;
+template <class T> T* as(int64_t address) { return reinterpret_cast<T*>(uintptr_t(address)); }
+
+std::vector<int64_t*> targets(const numbers& addresses) {
+  std::vector<int64_t*> out;
+  for (const int64_t a : addresses) out.push_back(as<int64_t>(a));
+  return out;
+}
+
+}  // namespace
+
+void bind_sampling(nb::module_& m) {
+  using unlocked = nb::call_guard<nb::gil_scoped_release>;
+
+  nb::class_<gv::Sample>(m, "Sample")
+      .def_ro("nodes_per_hop", &gv::Sample::nodes_per_hop)
+      .def_ro("edges_per_hop", &gv::Sample::edges_per_hop)
+      .def("write", [](const gv::Sample& s, const numbers& node, const numbers& batch, const numbers& row, const numbers& col,
+                       const numbers& edge) {
+        s.write(targets(node), targets(batch), targets(row), targets(col), targets(edge));
+      }, unlocked());
+
+  // relations: (source, target, wide, ptr, index, edge, step, weight, alias, time, fan-outs by hop ...); seeds: (type, count, node)
+  m.def("sample_neighbors", [](const numbers& num_nodes, const std::vector<numbers>& relations, const std::vector<numbers>& seeds,
+                               uintptr_t seed_time, uint64_t key, bool replace, bool disjoint, bool induced, bool last,
+                               bool again, int64_t dense_limit) {
+    gv::Request request{num_nodes, {}, {}, as<const int64_t>(int64_t(seed_time)), key, replace, disjoint, induced, last, again, dense_limit};
+    for (const numbers& r : relations)
+      request.relations.push_back({r[0], r[1], r[2] != 0, as<const void>(r[3]), as<const void>(r[4]), as<const void>(r[5]),
+                                   r[6], as<const float>(r[7]), as<const gv::Alias>(r[8]), as<const int64_t>(r[9]),
+                                   numbers(r.begin() + 10, r.end())});
+    for (const numbers& s : seeds) request.seeds.push_back({s[0], s[1], as<const int64_t>(s[2])});
+    return new gv::Sample(request);
+  }, nb::rv_policy::take_ownership, unlocked());
+
+  m.def("alias_tables", [](int64_t rows, bool wide, uintptr_t ptr, uintptr_t weight, uintptr_t out, int threads) {
+    gv::alias_tables(rows, wide, reinterpret_cast<const void*>(ptr), reinterpret_cast<const float*>(weight),
+                     reinterpret_cast<gv::Alias*>(out), threads);
+  }, unlocked());
+
+  m.def("random_walks", [](bool wide, uintptr_t ptr, uintptr_t index, uintptr_t edge, int64_t count, int64_t length,
+                           uintptr_t start, double p, double q, double restart, uint64_t key, uintptr_t node, uintptr_t taken) {
+    gv::random_walks({wide, reinterpret_cast<const void*>(ptr), reinterpret_cast<const void*>(index),
+                      reinterpret_cast<const void*>(edge), count, length, reinterpret_cast<const int64_t*>(start), p, q, restart,
+                      key, reinterpret_cast<int64_t*>(node), reinterpret_cast<int64_t*>(taken)});
+  }, unlocked());
+
+  m.def("gather_rows", [](uintptr_t from, int64_t row_bytes, uintptr_t index, int64_t count, uintptr_t to) {
+    gv::gather_rows(reinterpret_cast<const char*>(from), row_bytes, reinterpret_cast<const int64_t*>(index), count,
+                    reinterpret_cast<char*>(to));
+  }, unlocked());
+}

@@ -1,0 +1,42 @@
+"""Sparse matrices whose values carry gradients."""
+
+from grapevine.dgl.sparse.create import (
+    diag,
+    from_coo,
+    from_csc,
+    from_csr,
+    from_torch_sparse,
+    identity,
+    spmatrix,
+    to_torch_sparse_coo,
+    to_torch_sparse_csc,
+    to_torch_sparse_csr,
+)
+from grapevine.dgl.sparse.functions import (
+    add,
+    bsddmm,
+    bspmm,
+    div,
+    inv,
+    matmul,
+    mul,
+    neg,
+    power,
+    reduce,
+    sddmm,
+    smax,
+    smean,
+    smin,
+    softmax,
+    sp_add_v,
+    sp_broadcast_v,
+    sp_div_v,
+    sp_mul_v,
+    sp_sub_v,
+    spmm,
+    sprod,
+    spspmm,
+    sub,
+    sum,
+)
+from grapevine.dgl.sparse.sparse_matrix import SparseMatrix, val_like
