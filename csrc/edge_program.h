@@ -132,9 +132,8 @@ template <class T> class Runner {
     return compute(edges * width);
   }
 
-  // Asks for what position k will read, be it of a later row. Inlined by force: compilers take a function that only
-  // prefetches for one without effects, and drop the call.
-  __attribute__((always_inline)) inline void prefetch(int64_t k, int64_t f, int64_t width) const {
+  // Asks for what position k will read, be it of a later row.
+  GV_INLINE void prefetch(int64_t k, int64_t f, int64_t width) const {
     if (k >= p_.ptr[p_.rows]) return;
     for (int64_t s = 0; s < p_.leaves; ++s) {
       const Leaf& leaf = p_.leaf[s];

@@ -40,8 +40,8 @@ template <class T> void extreme_backward_nodes(const ExtremeBackward& p) {
         const int64_t n = p.other[k] * features, e = at(p.edge, k) * groups;
         const T* out = static_cast<const T*>(p.out) + n;
         const T* share = static_cast<const T*>(p.share) + n;
-        if (k + 4 < p.ptr[r + 1]) {
-          const int64_t ahead = p.other[k + 4] * features * int64_t(sizeof(T));
+        if (k + kAhead < p.ptr[p.rows]) {
+          const int64_t ahead = p.other[k + kAhead] * features * int64_t(sizeof(T));
           for (int64_t c = 0; c < features * int64_t(sizeof(T)); c += 64) {
             __builtin_prefetch(static_cast<const char*>(p.out) + ahead + c);
             __builtin_prefetch(static_cast<const char*>(p.share) + ahead + c);

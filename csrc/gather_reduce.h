@@ -12,10 +12,13 @@ namespace {
 
 enum Weights { kNone, kOnePerTile, kElementwise, kGrouped };
 
-template <class T, int B> inline void prefetch(const GatherReduce& p, int64_t k, int64_t last, int64_t f) {
-  if (k + kAhead >= last) return;
-  const char* line = reinterpret_cast<const char*>(static_cast<const T*>(p.x) + at(p.x_row, k + kAhead) * p.features + f);
+// Asks for what the tile will read some positions later, be it for a later row: most rows are shorter than that.
+template <class T, int B, int W> GV_INLINE void prefetch(const GatherReduce& p, int64_t k, int64_t f) {
+  const int64_t later = k + kAhead;
+  if (later >= p.ptr[p.rows]) return;
+  const char* line = reinterpret_cast<const char*>(static_cast<const T*>(p.x) + at(p.x_row, later) * p.features + f);
   for (int64_t b = 0; b < int64_t(B * sizeof(T)); b += 64) __builtin_prefetch(line + b);
+  if (W != kNone && p.w_row) __builtin_prefetch(static_cast<const T*>(p.w) + p.w_row[later] * p.groups);
 }
 
 // The message's tile at position k: features f .. f + B - 1, into m.
@@ -52,7 +55,7 @@ void tile(const GatherReduce& p, int64_t first, int64_t last, int64_t f, Partial
   if constexpr (R == kSum) {
     for (int j = 0; j < B; ++j) acc[j] = 0;
     for (int64_t k = first; k < last; ++k) {
-      prefetch<T, B>(p, k, last, f);
+      prefetch<T, B, W>(p, k, f);
       message<T, B, W, D>(p, k, f, m);
       for (int j = 0; j < B; ++j) acc[j] += m[j];
     }
@@ -62,7 +65,7 @@ void tile(const GatherReduce& p, int64_t first, int64_t last, int64_t f, Partial
     message<T, B, W, D>(p, first, f, m);
     for (int j = 0; j < B; ++j) acc[j] = rounded<T>(m[j]), ties[j] = 1;
     for (int64_t k = first + 1; k < last; ++k) {
-      prefetch<T, B>(p, k, last, f);
+      prefetch<T, B, W>(p, k, f);
       message<T, B, W, D>(p, k, f, m);
       for (int j = 0; j < B; ++j) {
         const auto v = rounded<T>(m[j]);

@@ -14,6 +14,9 @@
 namespace gv {
 namespace {
 
+// Compilers take a function that only prefetches for one without effects and drop its calls, unless it is inlined.
+#define GV_INLINE __attribute__((always_inline)) inline
+
 constexpr int64_t kAhead = 8;  // positions between the prefetch of a row and its use
 
 // Large fresh buffers cost more in page faults than in writes: ask for huge pages before the first write.

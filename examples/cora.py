@@ -45,7 +45,6 @@ def main(arguments: list[str] | None = None) -> dict[str, dict[str, float]]:
             "mean": statistics.fmean(accuracies),
             "std": statistics.stdev(accuracies) if len(accuracies) > 1 else 0.0,
             "seeds": len(accuracies),
-            "seconds_per_seed": statistics.fmean(r.seconds for r in results),
         }
         entry = numbers[model]
         print(f"{model:5} {entry['mean']:.2%} +- {entry['std']:.2%} (goal {GOALS[model]:.1%})", flush=True)

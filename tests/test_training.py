@@ -177,6 +177,11 @@ def test_unknown_models_are_named() -> None:
             lambda d: setattr(d, "x", torch.ones(4, 1).long()),
             r"got torch.int64 .*data.x.view\(4, -1\).float\(\)",
         ),
+        (
+            lambda d: setattr(d, "edge_weight", torch.ones(3)),
+            "expected one edge_weight for each of the 0 edges",
+        ),
+        (lambda d: d.y.fill_(20_000), r"expected classes numbered 0, 1, .*got y with the number 20000"),
         (lambda d: setattr(d, "y", torch.full((4,), -1)), "expected at least one node with a label"),
         (lambda d: d.__delattr__("train_mask"), r"expected training nodes, got none; set data.train_mask"),
         (lambda d: setattr(d, "val_mask", torch.ones(4, 10).bool()), r"take one column of several splits"),
@@ -194,6 +199,17 @@ def test_a_training_that_diverges_says_so() -> None:
     data.x[3, 3] = float("nan")
     with pytest.raises(GraphValueError, match=r"expected a finite loss, got nan in epoch 1; lower .*lr=0.01"):
         fit(build(recipe("gcn"), 34, 4), data, seed=0)
+
+
+def test_models_take_the_dtype_of_the_features(tmp_path: Path) -> None:
+    data = KarateClub()[0]
+    data.x = data.x.double()
+    model = train(data, recipe("gcn", epochs=2))[0].model
+    assert forward(model, data).dtype is torch.float64
+    save_model(model, recipe("gcn"), tmp_path / "model.safetensors")
+    torch.testing.assert_close(
+        forward(load_model(tmp_path / "model.safetensors"), data), forward(model, data)
+    )
 
 
 def test_the_output_layer_of_gat_is_that_of_the_paper() -> None:

@@ -56,6 +56,7 @@ MODELS: dict[str, type[nn.Module]] = {
 }
 PARTS = ("train", "val", "test")
 OnEpoch = Callable[[int, Mapping[str, float]], None]
+_MOST_CLASSES = 10_000  # unless there are more nodes
 _MOST = 1_000_000  # of anything that is counted: a slip of the finger shall not end in a lack of memory
 
 
@@ -278,7 +279,7 @@ def fit(
         if not math.isfinite(values["loss"]):
             raise GraphValueError(
                 f"expected a finite loss, got {values['loss']} in epoch {epoch}; lower the learning rate (lr={lr}), or "
-                "look for numbers in data.x that are huge or not finite"
+                "look for huge, missing or negative numbers in data.x and data.edge_weight"
             )
         for key, value in values.items():
             history.setdefault(key, []).append(value)
@@ -337,7 +338,8 @@ def train(
     for seed in range(seeds):
         torch.manual_seed(seed)
         graph = data if "train_mask" in data else random_split(data, seed)
-        model = build(recipe, data.num_features, num_classes(data), data.edge_index).to(data["y"].device)
+        model = build(recipe, data.num_features, num_classes(data), data.edge_index)
+        model = model.to(data["x"].device, data["x"].dtype)
         results.append(
             fit(
                 model,
@@ -446,7 +448,7 @@ def load_model(path: str | os.PathLike[str]) -> nn.Module:
         )
     built = json.loads(header)
     model = build(Recipe(**built["recipe"]), built["in_channels"], built["out_channels"])
-    model.load_state_dict(state)
+    model.load_state_dict(state, assign=True)  # keeps the dtype that was trained
     return model.eval()
 
 
@@ -465,10 +467,19 @@ def check_labelled(data: Data, needed: tuple[str, ...] = ("x", "edge_index", "y"
             f"expected node features x of shape [{data.num_nodes}, F] and a floating dtype, got {data['x'].dtype} of "
             f"shape {list(data['x'].shape)}; do this instead: data.x = data.x.view({data.num_nodes}, -1).float()"
         )
+    if "edge_weight" in data and data["edge_weight"].numel() != data.num_edges:
+        raise GraphValueError(
+            f"expected one edge_weight for each of the {data.num_edges} edges, got {data['edge_weight'].numel()}"
+        )
     y: Tensor = data["y"]
     if y.dim() != 1 or y.numel() != data.num_nodes or y.is_floating_point():
         raise GraphValueError(
             f"expected one integer class per node, y of shape [{data.num_nodes}], got {y.dtype} {list(y.shape)}"
+        )
+    if y.numel() > 0 and int(y.max()) >= max(_MOST_CLASSES, y.numel()):
+        raise GraphValueError(
+            f"expected classes numbered 0, 1, ..., got y with the number {int(y.max())}; do this instead: "
+            "data.y = data.y.unique(return_inverse=True)[1]"
         )
     if y.numel() == 0 or int(y.max()) < 0:
         raise GraphValueError("expected at least one node with a label, got none")

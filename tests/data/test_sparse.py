@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import copy
+import pickle
+
 import pytest
 import torch
 
-from grapevine.data import sparse
+from grapevine.data import Data, HeteroData, sparse
 from grapevine.errors import GraphValueError
 
 pytestmark = pytest.mark.filterwarnings("ignore:Sparse (CSR|invariant):UserWarning")
@@ -57,3 +60,18 @@ def test_gradients_reach_the_values() -> None:
     out = sparse.narrow(sparse.cat([a, a], (0, 1)), (0, 1), (3, 3), (6, 6))
     out.to_dense().sum().backward()
     assert full.grad is not None and full.grad.sum() == a._nnz()
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_graphs_with_sparse_attributes_can_be_copied_and_pickled(layout) -> None:
+    """torch itself cannot deep-copy compressed matrices."""
+    matrix = dense(3, 3).to_sparse(layout=layout)
+    for data in (Data(adj_t=matrix), HeteroData({("a", "to", "a"): {"adj_t": matrix}})):
+        for copied in (copy.deepcopy(data), pickle.loads(pickle.dumps(data)), data.clone()):
+            (other,) = [store.adj_t for store in copied.edge_stores]
+            assert other.layout == layout and torch.equal(other.to_dense(), matrix.to_dense())
+            assert other.values().data_ptr() != matrix.values().data_ptr()
+    values = matrix.clone().requires_grad_()
+    assert copy.deepcopy(Data(adj_t=values)).adj_t.requires_grad
+    twice = copy.deepcopy([data, data])
+    assert twice[0] is twice[1]

@@ -108,7 +108,7 @@ def test_weighted_negatives() -> None:
     data = Data(edge_index=torch.tensor([[0, 1], [1, 2]]), num_nodes=4)
     negatives = NegativeSampling("triplet", 4000, dst_weight=weight)
     batch = next(iter(LinkNeighborLoader(data, [0], batch_size=2, neg_sampling=negatives)))
-    share = torch.bincount(batch.n_id[batch.dst_neg_index].view(-1), minlength=4) / 8000
+    share = torch.bincount(batch.n_id[batch.dst_neg_index].reshape(-1), minlength=4) / 8000
     torch.testing.assert_close(share, weight / 4, rtol=0, atol=0.03)
 
 

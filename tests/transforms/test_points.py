@@ -99,7 +99,10 @@ GDC: list[dict[str, Any]] = [
     {"sparsification_kwargs": TOPK | {"dim": 1}},
     {"sparsification_kwargs": {"method": "threshold", "eps": 0.05}},
     {"sparsification_kwargs": {"method": "threshold", "avg_degree": 2}},
-    {"diffusion_kwargs": {"method": "heat", "t": 3.0}, "sparsification_kwargs": TOPK},
+    {
+        "diffusion_kwargs": {"method": "heat", "t": 3.0},
+        "sparsification_kwargs": {"method": "threshold", "eps": 0.05},
+    },
     {
         "diffusion_kwargs": {"method": "coeff", "coeffs": [0.5, 0.3, 0.2]},
         "sparsification_kwargs": TOPK | {"k": 9},
@@ -140,7 +143,7 @@ def test_what_gdc_refuses() -> None:
     with pytest.raises(GraphKeyError, match="unknown normalization 'both'"):
         T.GDC(normalization_in="both")(data)
     with pytest.raises(
-        GraphValueError, match="expected method 'ppr' .* got 'heat' with 'sym'; do this instead"
+        GraphValueError, match=r"expected method 'ppr' .* got 'heat' with 'sym'; do this instead"
     ):
         T.GDC(diffusion_kwargs={"method": "heat", "t": 1.0}, exact=False)(data)
     with pytest.raises(

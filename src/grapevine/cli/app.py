@@ -166,7 +166,9 @@ def plan(
     """Shows what runs for one forward pass: which messages are fused, and what is stored per edge."""
     chosen = recipe(model, data, hidden_channels=hidden, num_layers=layers)
     graph = open_graph(data, root, normalize, directed)
-    network = build(chosen, graph.num_features, num_classes(graph), graph.edge_index).eval()
+    network = (
+        build(chosen, graph.num_features, num_classes(graph), graph.edge_index).eval().to(graph["x"].dtype)
+    )
     console = Console()
     if not console.is_terminal:
         console.width = 120

@@ -11,7 +11,9 @@ from grapevine.data.convert import (
     to_scipy_sparse_matrix,
 )
 from grapevine.data.data import Data
+from grapevine.data.database import Database, SQLiteDatabase
 from grapevine.data.dataset import Dataset
+from grapevine.data.feature_store import FeatureStore, TensorAttr
 from grapevine.data.files import (
     download_google_url,
     download_url,
@@ -21,8 +23,10 @@ from grapevine.data.files import (
     extract_zip,
     makedirs,
 )
+from grapevine.data.graph_store import EdgeAttr, GraphStore
 from grapevine.data.hetero_data import HeteroData
 from grapevine.data.in_memory_dataset import InMemoryDataset
+from grapevine.data.on_disk_dataset import OnDiskDataset
 from grapevine.data.roles import GROUPS, NODES, Role
 from grapevine.data.temporal import TemporalData
 
@@ -32,11 +36,18 @@ __all__ = [
     "BaseData",
     "Batch",
     "Data",
+    "Database",
     "Dataset",
+    "EdgeAttr",
+    "FeatureStore",
+    "GraphStore",
     "HeteroData",
     "InMemoryDataset",
+    "OnDiskDataset",
     "Role",
+    "SQLiteDatabase",
     "TemporalData",
+    "TensorAttr",
     "download_google_url",
     "download_url",
     "extract_bz2",

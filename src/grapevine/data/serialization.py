@@ -6,6 +6,7 @@ numbers, strings, containers and the classes that are named here, and runs nothi
 
 from __future__ import annotations
 
+import io
 import os
 import pickle
 import zipfile
@@ -59,16 +60,45 @@ def save(obj: Any, path: str) -> None:
     """
     part = f"{path}.part"
     torch.save(obj, part)
-    with torch.serialization.safe_globals(_NUMPY):
-        unsafe = torch.serialization.get_unsafe_globals_in_checkpoint(part)
-    if unsafe:
+    try:
+        _refuse_unsafe(part, f"'{path}'")
+    except GraphTypeError:
         os.remove(part)
+        raise
+    os.replace(part, path)
+
+
+def dumps(obj: Any) -> bytes:
+    """Returns what `save` would write, for `loads`.
+
+    Raises:
+        GraphTypeError: as by `save`.
+    """
+    buffer = io.BytesIO()
+    torch.save(obj, buffer)
+    buffer.seek(0)
+    _refuse_unsafe(buffer, "a database")
+    return buffer.getvalue()
+
+
+def loads(content: bytes) -> Any:
+    """Reads what `dumps` returned; runs no code of it.
+
+    Raises:
+        GraphTypeError: as by `load`.
+    """
+    return _load(io.BytesIO(content), "a database")
+
+
+def _refuse_unsafe(file: str | io.BytesIO, where: str) -> None:
+    with torch.serialization.safe_globals(_NUMPY):
+        unsafe = torch.serialization.get_unsafe_globals_in_checkpoint(file)
+    if unsafe:
         raise GraphTypeError(
-            f"expected tensors, arrays, numbers, strings and containers of them to write to '{path}', got "
+            f"expected tensors, arrays, numbers, strings and containers of them to write to {where}, got "
             f"{unsafe}; do this instead: convert these attributes, or allow their classes by "
             "torch.serialization.add_safe_globals"
         )
-    os.replace(part, path)
 
 
 def load(path: str) -> Any:
@@ -80,14 +110,18 @@ def load(path: str) -> Any:
     Raises:
         GraphTypeError: if the file asks for anything else than tensors, graphs and containers of them.
     """
+    return _load(path, f"'{path}'")
+
+
+def _load(file: str | io.BytesIO, where: str) -> Any:
     try:
         with torch.serialization.safe_globals([*_NUMPY, *_PEERS]):
-            return torch.load(path, weights_only=True)
+            return torch.load(file, weights_only=True)
     except pickle.UnpicklingError as error:
-        zipped = zipfile.is_zipfile(path)
-        unsafe = torch.serialization.get_unsafe_globals_in_checkpoint(path) if zipped else "a plain pickle"
+        zipped = zipfile.is_zipfile(file)
+        unsafe = torch.serialization.get_unsafe_globals_in_checkpoint(file) if zipped else "a plain pickle"
         raise GraphTypeError(
-            f"expected tensors, arrays, graphs and containers of them in '{path}', got {unsafe}, which could run "
+            f"expected tensors, arrays, graphs and containers of them in {where}, got {unsafe}, which could run "
             "any code; do this instead: make the file anew (force_reload=True for a dataset), or, if you trust it, "
             "allow these classes by torch.serialization.add_safe_globals"
         ) from error

@@ -28,16 +28,12 @@ __version__ = "2.5.0"
 
 #: Parts that are imported when first used.
 _ROOMS = (
-    "backend",
     "core",
-    "data",
-    "dataloading",
     "function",
-    "geometry",
     "mpops",
+    "multiprocessing",
     "nn",
     "ops",
-    "sampling",
     "sparse",
     "transform",
     "transforms",
@@ -51,12 +47,6 @@ _OFFERING = ("transforms", "generators", "homophily", "readout", "propagate", "t
 #: Single names of other modules that stand here too.
 _NAMES = {
     "apply_each": "utils",
-    "load_graphs": "data.utils",
-    "save_graphs": "data.utils",
-    "set_dst_lazy_features": "dataloading",
-    "set_edge_lazy_features": "dataloading",
-    "set_node_lazy_features": "dataloading",
-    "set_src_lazy_features": "dataloading",
 }
 
 

@@ -124,25 +124,30 @@ def _join(frames: Sequence[Frame], keys: Any, name: Any) -> Frame:
     if keys is None:
         return Frame(num_rows=rows)
     filled = [frame for frame in frames if frame.num_rows > 0] or list(frames)
-    schemes = [frame.schemes for frame in filled]
-    wanted = list(schemes[0]) if is_all(keys) else keys
-    for i, scheme in enumerate(schemes):
-        if is_all(keys) and scheme.keys() != schemes[0].keys():
+    wanted = list(filled[0]) if is_all(keys) else keys
+    for i, frame in enumerate(filled):
+        if is_all(keys) and frame.keys() != filled[0].keys():
             raise DGLError(
-                f"Expect all graphs to have the same features of {name!r}, but graph {i} has {list(scheme)} "
-                f"and the first {list(schemes[0])}; pass the names of those to join"
+                f"Expect all graphs to have the same features of {name!r}, but graph {i} has {list(frame)} "
+                f"and the first {list(filled[0])}; pass the names of those to join"
             )
-        for key in wanted:
-            if key not in scheme:
-                raise DGLError(
-                    f"Expect all graphs to have the feature {key!r} of {name!r}, graph {i} lacks it"
-                )
-            if scheme[key] != schemes[0][key]:
-                raise DGLError(
-                    f"Expect all graphs to have the same schema of {key!r} of {name!r}, got {scheme[key]} "
-                    f"and {schemes[0][key]}"
-                )
-    return Frame({key: torch.cat([frame[key] for frame in filled]) for key in wanted}, rows)
+    return Frame({key: _joined(filled, key, name) for key in wanted}, rows)
+
+
+def _joined(frames: Sequence[Frame], key: str, name: Any) -> Tensor:
+    parts = []
+    for i, frame in enumerate(frames):
+        if key not in frame:
+            raise DGLError(f"Expect all graphs to have the feature {key!r} of {name!r}, graph {i} lacks it")
+        parts.append(frame[key])
+    shape, dtype = parts[0].shape[1:], parts[0].dtype
+    for part in parts:
+        if part.dtype is not dtype or part.shape[1:] != shape:
+            raise DGLError(
+                f"Expect all graphs to have the same schema of {key!r} of {name!r}, got rows of {list(shape)} {dtype} "
+                f"and {list(part.shape[1:])} {part.dtype}"
+            )
+    return torch.cat(parts)
 
 
 def unbatch(g: DGLGraph, node_split: Any = None, edge_split: Any = None) -> list[DGLGraph]:

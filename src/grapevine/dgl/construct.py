@@ -46,9 +46,8 @@ def graph(
     """
     src, dst, idtype, tops = edge_list(data, idtype)
     top = max(tops)
-    if num_nodes is None:
-        num_nodes = top
-    elif num_nodes < top:
+    num_nodes = top if num_nodes is None else int(num_nodes)
+    if num_nodes < top:
         raise DGLError(
             f"The num_nodes argument must be larger than the max ID in the data, but got {num_nodes} and {top - 1}."
         )
@@ -81,7 +80,9 @@ def heterograph(
         >>> g.num_nodes("user"), g.ntypes
         (2, ['game', 'user'])
     """
-    counts: dict[str, int] = dict(num_nodes_dict) if num_nodes_dict is not None else defaultdict(int)
+    counts: dict[str, int] = defaultdict(int)
+    if num_nodes_dict is not None:
+        counts = {ntype: int(n) for ntype, n in num_nodes_dict.items()}
     found = _edge_lists(data_dict, idtype, (counts, counts), num_nodes_dict is None, ("node", "node"))
     etypes = sorted(found)
     ntypes = sorted(counts)
@@ -117,8 +118,8 @@ def create_block(
     for given, name in ((num_src_nodes, "num_src_nodes"), (num_dst_nodes, "num_dst_nodes")):
         if infer:
             sides.append(defaultdict(int))
-        elif isinstance(given, Mapping) and all(isinstance(n, int) for n in given.values()):
-            sides.append(dict(given))
+        elif isinstance(given, Mapping) and all(n is not None for n in given.values()):
+            sides.append({ntype: int(n) for ntype, n in given.items()})
         else:
             raise DGLError(f"expected {name} as an integer, or as a dict if data_dict is a dict; got {given}")
     found = _edge_lists(data_dict, idtype, (sides[0], sides[1]), infer, ("source node", "destination node"))

@@ -8,9 +8,9 @@ from typing import Any
 from grapevine.dgl.base import DGLError, dgl_warning
 from grapevine.dgl.convert_data import edge_list, relation
 from grapevine.dgl.derived import DerivedMethods
+from grapevine.dgl.filters import FilterMethods
 from grapevine.dgl.frame import Frame
 from grapevine.dgl.matrices import MatrixMethods
-from grapevine.dgl.messages import MessageMethods
 from grapevine.dgl.mutation import MutationMethods
 from grapevine.dgl.placement import PlacementMethods
 from grapevine.dgl.slices import SliceMethods, combine_frames, combine_names
@@ -25,7 +25,7 @@ class DGLGraph(
     MutationMethods,
     MatrixMethods,
     DerivedMethods,
-    MessageMethods,
+    FilterMethods,
 ):
     """A graph with features, directed, with several types of nodes and edges if need be.
 

@@ -109,7 +109,7 @@ def to_heterogeneous(
     labels = G.edata[etype_field].to(torch.int64)
     codes = (kinds[relation.src_index] * m + labels) * n + kinds[relation.dst_index]
     if metagraph is None:
-        wanted = by_appearance(codes)[0].tolist()
+        wanted = by_appearance(codes, n * m * n)[0].tolist()
     else:
         wanted = [
             (list(ntypes).index(s) * m + list(etypes).index(e)) * n + list(ntypes).index(d)

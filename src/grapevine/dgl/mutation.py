@@ -37,6 +37,7 @@ class MutationMethods(FeatureMethods, BatchMethods):
             DGLError: for a negative number, or if features do not fit.
         """
         type_id = self._single(ntype, "node")
+        num = int(num)
         if num < 0:
             raise DGLError(f"expected a number of new nodes of 0 or more, got {num}")
         if num == 0:

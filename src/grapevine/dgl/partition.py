@@ -183,7 +183,7 @@ def _fresh(ids: Tensor, known: Tensor) -> Tensor:
     """The ids not yet known, each once in order of appearance; they are known from now on."""
     new = ids[~known[ids]]
     if len(new):
-        new, _ = by_appearance(new)
+        new, _ = by_appearance(new, len(known))
         known[new] = True
     return new
 

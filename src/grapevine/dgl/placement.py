@@ -33,6 +33,7 @@ class PlacementMethods(FeatureMethods):
             return self
         graph = self._shallow()
         graph._device = target
+        graph._pinned = False
         graph._relations = [moved(relation, target) for relation in self._relations]
         graph._node_frames = [frame.to(target, **kwargs) for frame in self._node_frames]
         graph._edge_frames = [frame.to(target, **kwargs) for frame in self._edge_frames]
@@ -139,7 +140,7 @@ class PlacementMethods(FeatureMethods):
         for frame in (*self._node_frames, *self._edge_frames):
             for name in list(frame):
                 frame[name] = frame[name].pin_memory()
-        self.__dict__["_pinned"] = True
+        self._pinned = True
         return self
 
     def unpin_memory_(self) -> Self:
@@ -148,12 +149,12 @@ class PlacementMethods(FeatureMethods):
             for frame in (*self._node_frames, *self._edge_frames):
                 for name in list(frame):
                     frame[name] = frame[name].clone()
-            self.__dict__["_pinned"] = False
+            self._pinned = False
         return self
 
     def is_pinned(self) -> bool:
         """True after `pin_memory_`."""
-        return bool(self.__dict__.get("_pinned", False))
+        return self._pinned
 
     def record_stream(self, stream: Any) -> Self:
         """Tells the allocator that a CUDA stream uses this graph's tensors.

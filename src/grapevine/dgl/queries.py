@@ -12,8 +12,7 @@ from grapevine.dgl.base import ALL, DGLError, is_all
 from grapevine.dgl.metagraph import TypeMethods
 from grapevine.dgl.structure import EType
 from grapevine.edges import Edges
-from grapevine.graph.sorting import lexsort
-from grapevine.ops import Order
+from grapevine.ops import Order, sort_rows
 
 FORMS = ("uv", "eid", "all")
 
@@ -46,7 +45,7 @@ class QueryMethods(TypeMethods):
             ids = None if form == "uv" else torch.arange(relation.num_edges, device=self._device)
         elif order == "srcdst":
             ids = relation.derived("srcdst", lambda: _by_src_dst(relation))
-            ends = (relation.src_index[ids], relation.dst_index[ids])
+            ends = endpoints(relation, ids)
         else:
             raise DGLError(f'Invalid order: {order}. Must be "eid" or "srcdst".')
         return self._formed(*ends, ids, form)
@@ -79,7 +78,7 @@ class QueryMethods(TypeMethods):
         bad = ids[(ids < 0) | (ids >= relation.num_edges)]
         if len(bad):
             raise DGLError(f"Invalid edge ID {int(bad[0])}; there are {relation.num_edges} edges.")
-        ends = (relation.src_index[ids], relation.dst_index[ids])
+        ends = endpoints(relation, ids)
         src, dst = (self._as_ids(i if output_device is None else i.to(output_device)) for i in ends)
         return src, dst
 
@@ -96,14 +95,14 @@ class QueryMethods(TypeMethods):
         relation = self._relation(etype)
         nodes = self._node_argument(v, "v", relation.num_dst)
         rows, ids = rows_of_order(relation.by_dst, nodes)
-        return self._formed(relation.src_index[ids], nodes[rows], ids, form)
+        return self._formed(relation.src_index.index_select(0, ids), nodes.index_select(0, rows), ids, form)
 
     def out_edges(self, u: Any, form: str = "uv", etype: str | EType | None = None) -> Any:
         """The edges that leave nodes; arguments as of `in_edges`."""
         relation = self._relation(etype)
         nodes = self._node_argument(u, "u", relation.num_src)
         rows, ids = rows_of_order(relation.by_src, nodes)
-        return self._formed(nodes[rows], relation.dst_index[ids], ids, form)
+        return self._formed(nodes.index_select(0, rows), relation.dst_index.index_select(0, ids), ids, form)
 
     def predecessors(self, v: int, etype: str | EType | None = None) -> Tensor:
         """The sources of the edges that arrive at a node; a node appears once per edge."""
@@ -239,7 +238,10 @@ def _are_ints(u: Any, v: Any) -> bool:
 
 
 def _by_src_dst(relation: Edges) -> Tensor:
-    return lexsort([relation.dst_index, relation.src_index])
+    """The edge ids by source, then destination: two counting sorts, the less significant end first."""
+    by_dst = relation.by_dst.edges()
+    _, perm = sort_rows(relation.src_index.index_select(0, by_dst), relation.num_src)
+    return by_dst if perm is None else by_dst.index_select(0, perm)
 
 
 def sorted_pairs(relation: Edges) -> tuple[Tensor, Tensor]:
@@ -247,7 +249,8 @@ def sorted_pairs(relation: Edges) -> tuple[Tensor, Tensor]:
 
     def build() -> tuple[Tensor, Tensor]:
         perm = relation.derived("srcdst", lambda: _by_src_dst(relation))
-        return relation.src_index[perm] * max(relation.num_dst, 1) + relation.dst_index[perm], perm
+        src, dst = endpoints(relation, perm)
+        return src * max(relation.num_dst, 1) + dst, perm
 
     return relation.derived("pair keys", build)
 
@@ -269,12 +272,17 @@ def _ranges(low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
     counts = high - low
     rows = torch.repeat_interleave(counts)
     starts = counts.cumsum(0) - counts
-    return rows, torch.arange(len(rows), device=low.device) - starts[rows] + low[rows]
+    return rows, torch.arange(len(rows), device=low.device) + (low - starts).index_select(0, rows)
+
+
+def endpoints(relation: Edges, ids: Tensor) -> tuple[Tensor, Tensor]:
+    """The sources and destinations of edges."""
+    return relation.src_index.index_select(0, ids), relation.dst_index.index_select(0, ids)
 
 
 def rows_of_order(order: Order, nodes: Tensor) -> tuple[Tensor, Tensor]:
     """The edges of the given rows: the position in `nodes` and the id of each."""
-    ptr = order.ptr.to(torch.int64)
     nodes = nodes.to(torch.int64)
-    rows, positions = _ranges(ptr[nodes], ptr[nodes + 1])
-    return rows, positions if order.perm is None else order.perm[positions].to(torch.int64)
+    low, high = (order.ptr.index_select(0, i).to(torch.int64) for i in (nodes, nodes + 1))
+    rows, positions = _ranges(low, high)
+    return rows, positions if order.perm is None else order.perm.index_select(0, positions).to(torch.int64)

@@ -8,29 +8,27 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from grapevine.dgl.base import EID, NID, DGLError
+from grapevine.dgl.base import DGLError
 from grapevine.dgl.features import FeatureMethods
 from grapevine.dgl.frame import Frame
 
 
-def by_appearance(ids: Tensor) -> tuple[Tensor, Tensor]:
+def by_appearance(ids: Tensor, count: int) -> tuple[Tensor, Tensor]:
     """The distinct ids in the order in which they first appear, and the position of every id among them.
 
+    Args:
+        ids: `(K,)` int64 in `[0, count)`.
+        count: how many ids there are to choose from.
+
     Example:
-        >>> by_appearance(torch.tensor([5, 2, 5, 0]))
+        >>> by_appearance(torch.tensor([5, 2, 5, 0]), 6)
         (tensor([5, 2, 0]), tensor([0, 1, 0, 2]))
     """
-    distinct, inverse = torch.unique(ids, return_inverse=True)
-    places = torch.arange(len(ids), device=ids.device)
-    first = torch.full_like(distinct, len(ids), dtype=torch.int64).scatter_reduce_(0, inverse, places, "amin")
-    order = first.argsort()
-    return distinct[order], _inverse(order)[inverse]
-
-
-def _inverse(order: Tensor) -> Tensor:
-    places = torch.empty_like(order)
-    places[order] = torch.arange(len(order), device=order.device)
-    return places
+    turns = torch.arange(len(ids), device=ids.device)
+    first = torch.full((count,), len(ids), device=ids.device).scatter_reduce_(0, ids, turns, "amin")
+    distinct = ids[first.index_select(0, ids) == turns]
+    first[distinct] = turns[: len(distinct)]
+    return distinct, first.index_select(0, ids)
 
 
 def position_of(chosen: Tensor, count: int) -> Tensor:
@@ -40,18 +38,40 @@ def position_of(chosen: Tensor, count: int) -> Tensor:
     return place
 
 
-def locate(ids: Tensor, among: Tensor) -> tuple[Tensor, Tensor]:
-    """Where each id stands among others, and whether it is there at all.
+def locate(ids: Tensor, among: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """Where each id stands among others, and whether it is there at all (else its place means nothing).
+
+    Args:
+        ids: int64 in `[0, count)`.
+        among: different int64 ids in `[0, count)`.
+        count: how many ids there are to choose from.
 
     Example:
-        >>> locate(torch.tensor([7, 3, 4]), torch.tensor([4, 7]))
-        (tensor([1, 0, 0]), tensor([ True, False,  True]))
+        >>> locate(torch.tensor([7, 3, 4]), torch.tensor([4, 7]), 8)[1]
+        tensor([ True, False,  True])
     """
     if len(among) == 0:
         return torch.zeros_like(ids), torch.zeros_like(ids, dtype=torch.bool)
+    if count < 32 * len(ids):  # a table of all ids is cheaper than searching
+        places = position_of(among, count).index_select(0, ids)
+        return places, places >= 0
     values, order = among.sort(stable=True)
     places = torch.searchsorted(values, ids).clamp_(max=len(values) - 1)
-    return order[places], values[places] == ids
+    return order.index_select(0, places), values.index_select(0, places) == ids
+
+
+def distinct(ids: Tensor, count: int) -> Tensor:
+    """The distinct ids, ascending.
+
+    Example:
+        >>> distinct(torch.tensor([5, 2, 5, 0]), 6)
+        tensor([0, 2, 5])
+    """
+    if count > 128 * len(ids):
+        return ids.unique()
+    there = torch.zeros(count, dtype=torch.bool, device=ids.device)
+    there[ids] = True
+    return there.nonzero().reshape(-1)
 
 
 def selected(frames: Sequence[Frame], ids: Sequence[Tensor], key: str, store_ids: bool = True) -> list[Frame]:
@@ -130,6 +150,3 @@ def without(ids: Tensor, count: int) -> Tensor:
     keep = torch.ones(count, dtype=torch.bool, device=ids.device)
     keep[ids.to(torch.int64)] = False
     return keep.nonzero().reshape(-1)
-
-
-__all__ = ["EID", "NID", "by_appearance", "edge_ids", "node_ids", "position_of", "selected", "without"]

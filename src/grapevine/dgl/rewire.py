@@ -282,18 +282,18 @@ def to_simple(
             edge_frames = selected(g._edge_frames, [first for _, first, _ in merged], EID)
         elif aggregator in ("sum", "mean"):
             edge_frames = [
-                _merged_frame(frame, new_ids, len(first), aggregator)
-                for frame, (_, first, new_ids) in zip(g._edge_frames, merged)
+                _merged_frame(frame, _new_ids(relation, counts), len(counts), aggregator)
+                for frame, relation, (_, _, counts) in zip(g._edge_frames, g._relations, merged)
             ]
         else:
             raise DGLError(f"Aggregator {aggregator!r} not recognized; choose arbitrary, sum or mean")
     simple = _same_nodes(g, [relation for relation, _, _ in merged], copy_ndata, edge_frames)
     if return_counts is not None:
-        for frame, (_, first, new_ids) in zip(simple._edge_frames, merged):
-            frame[return_counts] = g._as_ids(torch.bincount(new_ids, minlength=len(first)))
+        for frame, (_, _, counts) in zip(simple._edge_frames, merged):
+            frame[return_counts] = g._as_ids(counts)
     if not writeback_mapping:
         return simple
-    maps = [g._as_ids(new_ids) for _, _, new_ids in merged]
+    maps = [g._as_ids(_new_ids(relation, counts)) for relation, (_, _, counts) in zip(g._relations, merged)]
     return simple, maps[0] if len(maps) == 1 else dict(zip(g.canonical_etypes, maps))
 
 
@@ -304,14 +304,23 @@ def to_simple_graph(g: DGLGraph) -> DGLGraph:
 
 
 def _merge(relation: Edges) -> tuple[Edges, Tensor, Tensor]:
-    """The edges without repetitions, the first old id of each, and the new id of every old edge."""
+    """The edges without repetitions, the first old id of each, and how many there were."""
     keys, perm = sorted_pairs(relation)
     fresh = torch.ones_like(keys, dtype=torch.bool)
-    fresh[1:] = keys[1:] != keys[:-1]
-    first = perm[fresh]
-    new_ids = torch.empty_like(perm)
-    new_ids[perm] = fresh.cumsum(0) - 1
-    return known_good(relation.src_index[first], relation.dst_index[first], relation.size), first, new_ids
+    torch.ne(keys[1:], keys[:-1], out=fresh[1:])
+    starts = fresh.nonzero().reshape(-1)
+    kept = keys.index_select(0, starts)
+    width = max(relation.num_dst, 1)
+    simple = known_good(kept // width, kept % width, relation.size)
+    counts = torch.diff(starts, append=starts.new_tensor([len(keys)]))
+    return simple, perm.index_select(0, starts), counts
+
+
+def _new_ids(relation: Edges, counts: Tensor) -> Tensor:
+    """What becomes of every edge, where edges sorted by both ends are merged in groups of these sizes."""
+    _, perm = sorted_pairs(relation)
+    groups = torch.repeat_interleave(counts, output_size=len(perm))
+    return torch.empty_like(perm).scatter_(0, perm, groups)
 
 
 def _merged_frame(frame: Frame, new_ids: Tensor, count: int, how: str) -> Frame:

@@ -94,6 +94,7 @@ class GraphStructure:
     _batch_num_nodes: dict[str, Tensor] | None
     _batch_num_edges: dict[EType, Tensor] | None
     _formats: tuple[str, ...]
+    _pinned: bool
 
     @classmethod
     def _build(
@@ -132,6 +133,7 @@ class GraphStructure:
         self._batch_num_nodes = None
         self._batch_num_edges = None
         self._formats = FORMATS
+        self._pinned = False
 
     def _shallow(self) -> Self:
         """Another graph with the same structure, frames and batch information."""

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from grapevine.dgl.base import EID, NID, DGLError
-from grapevine.dgl.queries import rows_of_order
-from grapevine.dgl.relabel import by_appearance, by_node_type, edge_ids, locate, node_ids, selected
+from grapevine.dgl.queries import endpoints, rows_of_order
+from grapevine.dgl.relabel import by_appearance, by_node_type, distinct, edge_ids, locate, node_ids, selected
 from grapevine.dgl.structure import EType, Schema, known_good
 from grapevine.edges import Edges
 
@@ -64,7 +64,9 @@ def node_subgraph(
     kept, relations = [], []
     for edges, (src, dst) in zip(graph._relations, graph._schema.ends):
         rows, ids = rows_of_order(edges.by_src, chosen[src])
-        heads, inside = locate(edges.dst_index[ids], chosen[dst].to(torch.int64))
+        heads, inside = locate(
+            edges.dst_index.index_select(0, ids), chosen[dst].to(torch.int64), edges.num_dst
+        )
         kept.append(ids[inside])
         size = (len(chosen[src]), len(chosen[dst]))
         relations.append(known_good(rows[inside], heads[inside], size))
@@ -225,7 +227,7 @@ def _khop(
     output_device: Any,
 ) -> Any:
     _no_block(graph)
-    seeds = node_ids(graph, nodes)
+    seeds = [ids.to(torch.int64) for ids in node_ids(graph, nodes)]
     near, far = (1, 0) if way == "in" else (0, 1)
     reached = [[ids] for ids in seeds]
     last = seeds
@@ -234,14 +236,14 @@ def _khop(
         for edges, ends in zip(graph._relations, graph._schema.ends):
             order, index = (edges.by_dst, edges.src_index) if way == "in" else (edges.by_src, edges.dst_index)
             ids = rows_of_order(order, last[ends[near]])[1]
-            found[ends[far]].append(graph._as_ids(index[ids]))
-        last = [torch.cat(parts).unique() for parts in found]
+            found[ends[far]].append(index.index_select(0, ids))
+        last = [distinct(torch.cat(parts), n) for parts, n in zip(found, graph._counts)]
         for parts, ids in zip(reached, last):
             parts.append(ids)
-    everything = [torch.cat(parts).unique(return_inverse=True) for parts in reached]
+    everything = [distinct(torch.cat(parts), n) for parts, n in zip(reached, graph._counts)]
     part = node_subgraph(
         graph,
-        {ntype: ids for ntype, (ids, _) in zip(graph.ntypes, everything)},
+        {ntype: graph._as_ids(ids) for ntype, ids in zip(graph.ntypes, everything)},
         relabel_nodes=relabel_nodes,
         store_ids=store_ids,
         output_device=output_device,
@@ -251,7 +253,7 @@ def _khop(
     places = {}
     for ntype in by_node_type(graph, nodes):
         i = graph.get_ntype_id(ntype)
-        places[ntype] = everything[i][1][: len(seeds[i])].to(part.device)
+        places[ntype] = torch.searchsorted(everything[i], seeds[i]).to(part.device)
     return part, places if isinstance(nodes, Mapping) else next(iter(places.values()))
 
 
@@ -322,27 +324,28 @@ def _no_block(graph: DGLGraph) -> None:
 
 def _edges_only(graph: DGLGraph, kept: Sequence[Tensor], store_ids: bool, output_device: Any) -> DGLGraph:
     """All nodes, with the chosen edges only."""
-    relations = [
-        known_good(edges.src_index[ids], edges.dst_index[ids], edges.size)
-        for edges, ids in zip(graph._relations, kept)
-    ]
+    relations = [known_good(*endpoints(edges, ids), edges.size) for edges, ids in zip(graph._relations, kept)]
     return _assembled(graph, relations, None, kept, store_ids, output_device)
 
 
 def _relabelled(graph: DGLGraph, kept: Sequence[Tensor], store_ids: bool, output_device: Any) -> DGLGraph:
     """The chosen edges, with the nodes that they join only."""
-    ends = [(edges.src_index[ids], edges.dst_index[ids]) for edges, ids in zip(graph._relations, kept)]
-    nodes, relations = compacted(graph._schema, ends, [[] for _ in graph.ntypes])
+    ends = [endpoints(edges, ids) for edges, ids in zip(graph._relations, kept)]
+    nodes, relations = compacted(graph._schema, graph._counts, ends, [[] for _ in graph.ntypes])
     return _assembled(graph, relations, nodes, kept, store_ids, output_device)
 
 
 def compacted(
-    schema: Schema, ends: Sequence[tuple[Tensor, Tensor]], first: Sequence[Sequence[Tensor]]
+    schema: Schema,
+    counts: Sequence[int],
+    ends: Sequence[tuple[Tensor, Tensor]],
+    first: Sequence[Sequence[Tensor]],
 ) -> tuple[list[Tensor], list[Edges]]:
     """New ids for the nodes at the ends of edges, in the order of first appearance.
 
     Args:
         schema: the types.
+        counts: the number of old ids of every node type.
         ends: sources and destinations of every relation.
         first: by node type, nodes that come before all others, whether they have edges or not.
 
@@ -355,7 +358,7 @@ def compacted(
         parts[dst].append(v)
     device = ends[0][0].device if ends else torch.device("cpu")
     empty = torch.empty(0, dtype=torch.int64, device=device)
-    found = [by_appearance(torch.cat(p) if p else empty) for p in parts]
+    found = [by_appearance(torch.cat(p) if p else empty, n) for p, n in zip(parts, counts)]
     taken = [sum(len(ids) for ids in f) for f in first]
 
     def take(ntype: int, count: int) -> Tensor:

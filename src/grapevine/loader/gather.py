@@ -57,7 +57,9 @@ def _edges(
             value: Tensor | None = graph.to_edge_index(store[key])[1]
             value = None if edge is None or value is None else value[edge.to(value.device)]
             index = torch.stack([col, row]).to(store[key].device)
-            out.adj_t = graph.to_torch_csr_tensor(index, value, (size[1], size[0]))
+            csr = store[key].layout is torch.sparse_csr
+            build = graph.to_torch_csr_tensor if csr else graph.to_torch_coo_tensor
+            out.adj_t = build(index, value, (size[1], size[0]))
         elif level == "edge":
             out[key] = None if edge is None else rows(store[key], edge, store._cat_dim(key))
 

@@ -239,10 +239,12 @@ class MessagePassing(_Asking, torch.nn.Module):
     ) -> Tensor:
         """Computes new edge features with `edge_update`, whose arguments are found as those of `message`."""
         with engine.scope():
-            given = _Given(self, edge_index, size, kwargs, ("edge_update",))
-            inputs = self._arguments("edge_update", given)
-            edge_index, size, inputs = self._before("edge_update", edge_index, size, inputs)
-            out = _settled(self.edge_update(**inputs))
+            return self._edge_update(_Given(self, edge_index, size, kwargs, ("edge_update",)), size)
+
+    def _edge_update(self, given: _Given, size: Any) -> Tensor:  # no lazy tensor of its frame outlives it
+        inputs = self._arguments("edge_update", given)
+        edge_index, size, inputs = self._before("edge_update", given.adjacency, size, inputs)
+        out = _settled(self.edge_update(**inputs))
         return self._after("edge_update", out, edge_index, size, inputs)
 
     def _arguments(self, method: str, given: _Given) -> dict[str, Any]:

@@ -59,6 +59,7 @@ from grapevine.graph import (
     unbatch,
     unbatch_edge_index,
 )
+from grapevine.utils._foreign import from_dgl, from_networkit, from_trimesh, to_dgl, to_networkit, to_trimesh
 from grapevine.utils._group import (
     group_argsort,
     group_cat,
@@ -94,6 +95,7 @@ from grapevine.utils.nested import (
     from_nested_tensor,
     to_nested_tensor,
 )
+from grapevine.utils.smiles import from_rdmol, from_smiles, to_rdmol, to_smiles
 
 __all__ = [
     "add_random_edge",
@@ -114,9 +116,14 @@ __all__ = [
     "dropout_node",
     "dropout_path",
     "erdos_renyi_graph",
+    "from_dgl",
     "from_nested_tensor",
+    "from_networkit",
     "from_networkx",
+    "from_rdmol",
     "from_scipy_sparse_matrix",
+    "from_smiles",
+    "from_trimesh",
     "get_embeddings",
     "get_embeddings_hetero",
     "get_laplacian",
@@ -160,14 +167,19 @@ __all__ = [
     "subgraph",
     "to_dense_adj",
     "to_dense_batch",
+    "to_dgl",
     "to_edge_index",
     "to_nested_tensor",
+    "to_networkit",
     "to_networkx",
+    "to_rdmol",
     "to_scipy_sparse_matrix",
+    "to_smiles",
     "to_torch_coo_tensor",
     "to_torch_csc_tensor",
     "to_torch_csr_tensor",
     "to_torch_sparse_tensor",
+    "to_trimesh",
     "to_undirected",
     "total_influence",
     "train_test_split_edges",

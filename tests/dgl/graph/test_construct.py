@@ -78,6 +78,18 @@ def test_negative_ids_and_floats_are_refused() -> None:
         dgl.graph(pytest.importorskip("networkx").path_graph(2))
 
 
+def test_numbers_of_any_kind() -> None:
+    g = dgl.graph(([0], [1]), num_nodes=np.int64(4))
+    h = dgl.heterograph({("a", "r", "b"): ([0], [1])}, {"a": np.int64(2), "b": torch.tensor(3)})
+    b = dgl.create_block(([0], [1]), num_src_nodes=np.int64(2), num_dst_nodes=torch.tensor(2))
+    g.add_nodes(torch.tensor(1))
+    for count in (g.num_nodes(), h.num_nodes("a"), h.num_nodes("b"), b.num_dst_nodes()):
+        assert type(count) is int
+    for sizes in ({"num_src_nodes": 2}, {"num_dst_nodes": 2}):
+        with pytest.raises(DGLError):
+            dgl.create_block(([0], [1]), **sizes)
+
+
 def test_old_constructor() -> None:
     with pytest.warns(UserWarning, match="Recommend"):
         ours = dgl.DGLGraph((np.array([0, 2]), np.array([1, 0])))

@@ -154,6 +154,32 @@ def test_bipartite_names() -> None:
     assert_same(dict(ours.srcdata), dict(theirs.srcdata))
 
 
+def test_filters() -> None:
+    def ask(g: Any) -> Any:
+        plenty = lambda nodes: nodes.data["h"][:, 0] > 4  # noqa: E731
+        heavy = lambda edges: (edges.data["w"] > 3) & (edges.src["h"][:, 0] < 6)  # noqa: E731
+        return (
+            g.filter_nodes(plenty),
+            g.filter_nodes(plenty, [6, 0, 3]),
+            g.filter_edges(heavy),
+            g.filter_edges(heavy, [5, 9, 3]),
+            g.filter_edges(heavy, ([4, 0], [5, 2])),
+        )
+
+    for idtype in IDTYPES:
+        ours, theirs = both(lambda lib, t=idtype: square(lib, t))
+        found, wanted = ask(ours), ask(theirs)
+        assert [x.tolist() for x in found] == [x.tolist() for x in wanted]
+        assert all(x.dtype == idtype for x in found)
+        assert list(ours.ndata) == ["h"] and list(ours.edata) == ["w"]
+    ours, theirs = both(typed)
+    for g in (ours, theirs):
+        assert g.filter_nodes(lambda nodes: nodes.data["h"] > 1, ntype="user").tolist() == [2, 3, 4]
+        assert g.filter_edges(lambda edges: edges.data["w"][:, 0] > 2, etype="plays").tolist() == [2, 3]
+    with pytest.raises(DGLError):
+        square(dgl).filter_edges(lambda edges: edges.data["w"] > 0, [10])
+
+
 def test_degrees_are_the_callers_own() -> None:
     g = square(dgl)
     g.in_degrees().zero_()

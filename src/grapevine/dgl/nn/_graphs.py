@@ -12,6 +12,7 @@ from grapevine.dgl.base import DGLError
 from grapevine.edges import Edges
 from grapevine.engine import materialise
 from grapevine.nn.conv._derived import kept
+from grapevine.nn.conv._relations import Relations, relations
 from grapevine.utils import cumsum
 
 if TYPE_CHECKING:
@@ -103,6 +104,12 @@ def degree_scale(edges: Edges, power: float, like: Tensor) -> Tensor:
         edges, ("degree_scale", power, dtype), lambda: edges.in_degrees(dtype).clamp(min=1).pow(power)
     )
     return scale.view(-1, *[1] * (like.dim() - 1))
+
+
+def by_type(edges: Edges, types: Tensor, num_types: int) -> Relations:
+    """Typed edges by way of pairs (type, destination), found once per graph, and fit for training."""
+    with torch.inference_mode(False), torch.no_grad():
+        return relations(edges, types, num_types)
 
 
 def segments(graph: DGLGraph) -> Tensor:

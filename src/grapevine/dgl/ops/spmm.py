@@ -74,7 +74,7 @@ def _messages(relation: Edges, op: str, x: Any, y: Any) -> Tensor:
     if op == "copy_lhs":
         return relation.src(lowered(x))
     if op == "copy_rhs":
-        return relation.edge(lowered(y))
+        return lowered(y)  # stored as it is, so there is nothing to record
     if op not in ("add", "sub", "mul", "div"):
         raise DGLError(f"unknown op {op!r}; choose one of add, sub, mul, div, copy_lhs, copy_rhs")
     return message(relation, op, x, y, "u", "e")

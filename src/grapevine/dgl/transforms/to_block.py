@@ -55,7 +55,7 @@ def to_block(
             src.append(given[i])
             places.append(None)
             continue
-        nodes, place = by_appearance(torch.cat((head, *parts)))
+        nodes, place = by_appearance(torch.cat((head, *parts)), g._counts[i])
         src.append(nodes)
         places.append(place[len(head) :].split([len(p) for p in parts]))
     turn = [0] * len(g.ntypes)
@@ -63,11 +63,11 @@ def to_block(
     for etype, relation, (s, d) in zip(g.canonical_etypes, g._relations, g._schema.ends):
         known = places[s]
         if known is None:
-            new_src = _located(relation.src_index, src[s], f"source nodes of {etype}")
+            new_src = _located(relation.src_index, src[s], relation.num_src, f"source nodes of {etype}")
         else:
             new_src = known[turn[s]]
             turn[s] += 1
-        new_dst = _located(relation.dst_index, dst[d], f"destination nodes of {etype}")
+        new_dst = _located(relation.dst_index, dst[d], relation.num_dst, f"destination nodes of {etype}")
         relations.append(known_good(new_src, new_dst, (len(src[s]), len(dst[d]))))
     src_ids, dst_ids = [g._as_ids(i) for i in src], [g._as_ids(i) for i in dst]
     node_frames = selected(g._node_frames, src_ids, NID) + selected(g._node_frames, dst_ids, NID)
@@ -95,8 +95,8 @@ def _reached(g: DGLGraph) -> list[Tensor]:
     return [torch.cat(parts).unique() for parts in found]
 
 
-def _located(ids: Tensor, among: Tensor, name: str) -> Tensor:
-    places, there = locate(ids, among)
+def _located(ids: Tensor, among: Tensor, count: int, name: str) -> Tensor:
+    places, there = locate(ids, among, count)
     if not bool(there.all()):
         raise DGLError(f"Invalid vertex {int(ids[~there][0])}: it is not among the {name}")
     return places
@@ -143,8 +143,10 @@ def compact_graphs(
         given = by_node_type(first, always_preserve, "always_preserve")
         for ntype, ids in given.items():
             kept[first.get_ntype_id(ntype)].append(first._ids(ids, "always_preserve").to(torch.int64))
+    counts = [max(g._counts[i] for g in graphs) for i in range(len(first.ntypes))]
     nodes, relations = compacted(
         _joint([g._schema for g in graphs]),
+        counts,
         [(r.src_index, r.dst_index) for g in graphs for r in g._relations],
         kept,
     )

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 
 from grapevine.edges import Edges
+from grapevine.engine import materialised
+from grapevine.engine.mode import is_small
 
 #: Edges per block: a block's tensors of 64 features then fit the cache of a core.
 BLOCK = 8_192
@@ -75,6 +77,9 @@ def in_blocks(edges: Edges, run: Run, width: int, *tensors: Tensor | None) -> tu
         width: numbers per message.
         tensors: what `run` reads; None is handed through.
     """
+    if is_small(edges.num_edges, width // 8):  # planning several steps would cost more than storing them
+        with materialised():
+            return run(whole(edges), *tensors)
     if edges.num_edges * width <= BUDGET:
         return run(whole(edges), *tensors)
     out: tuple[Tensor, ...] = _Blockwise.apply(edges, run, *tensors)
@@ -86,7 +91,8 @@ class _Blockwise(torch.autograd.Function):
     def forward(ctx: Any, edges: Edges, run: Run, *tensors: Tensor | None) -> tuple[Tensor, ...]:
         ctx.edges, ctx.run = edges, run
         ctx.save_for_backward(*tensors)
-        parts = [run(block, *tensors) for block in blocks_of(edges)]
+        with materialised():  # a block fits the cache: there is nothing to win by planning it
+            parts = [run(block, *tensors) for block in blocks_of(edges)]
         return tuple(torch.cat(part) for part in zip(*parts, strict=True))
 
     @staticmethod
@@ -106,7 +112,7 @@ class _Blockwise(torch.autograd.Function):
         ]
         given = [leaves[i] for i in wanted]
         for block in blocks_of(ctx.edges):
-            with torch.enable_grad():
+            with torch.enable_grad(), materialised():
                 out = ctx.run(block, *leaves)
             found = torch.autograd.grad(out, given, [block.rows(g) for g in grads], allow_unused=True)
             for i, g in zip(wanted, found, strict=True):

@@ -9,9 +9,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from grapevine.dgl.base import DGLError
-from grapevine.dgl.nn._graphs import init_linear, relu_gain
+from grapevine.dgl.nn._graphs import by_type, init_linear, relu_gain
 from grapevine.edges import Edges
-from grapevine.nn.conv._relations import mapped, relations
+from grapevine.nn.conv._derived import kept
+from grapevine.nn.conv._relations import mapped
 
 if TYPE_CHECKING:
     from grapevine.dgl.heterograph import DGLGraph
@@ -93,11 +94,11 @@ class GatedGraphConv(nn.Module):
         if etypes is None:
             return edges.sum(edges.src(self.linears[0](h)))
         # Features are summed for each type and destination first, so that each pair is mapped once.
-        typed = relations(edges, etypes, self._n_etypes)
+        typed = by_type(edges, etypes, self._n_etypes)
         maps = cast("list[nn.Linear]", list(self.linears))
         weights = torch.stack([linear.weight.t() for linear in maps])
         biases = torch.stack([linear.bias for linear in maps])
         shift = biases.repeat_interleave(torch.tensor(typed.sizes, device=h.device), dim=0)
-        count = typed.sent.in_degrees(h.dtype).unsqueeze(-1)
+        count = kept(typed.sent, ("count", h.dtype), lambda: typed.sent.in_degrees(h.dtype)).unsqueeze(-1)
         pairs = mapped(typed.sent.sum(typed.sent.src(h)), typed.sizes, weights) + count * shift
         return typed.merge.sum(typed.merge.src(pairs))

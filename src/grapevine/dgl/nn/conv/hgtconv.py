@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, cast
 import torch
 from torch import Tensor, nn
 
-from grapevine.dgl.nn._graphs import expand_as_pair
+from grapevine.dgl.nn._graphs import by_type, expand_as_pair
 from grapevine.dgl.nn.linear import TypedLinear
-from grapevine.nn.conv._relations import mapped, relations
+from grapevine.nn.conv._relations import mapped
 
 if TYPE_CHECKING:
     from grapevine.dgl.heterograph import DGLGraph
@@ -102,7 +102,7 @@ class HGTConv(nn.Module):
         k, v = self.linear_k(x, ntype, presorted), self.linear_v(x, ntype, presorted)
 
         # Sources are listed anew for each type of edge that they have, so that each such pair is mapped once.
-        backward = relations(g._relation().reverse(), etype, self.num_etypes)
+        backward = by_type(g._relation().reverse(), etype, self.num_etypes)
         edges, source = backward.sent.reverse(), backward.merge.dst_index
         prior = torch.stack(list(self.relation_pri), dim=1) / self.sqrt_d  # (T, H)
         sizes = torch.tensor(backward.sizes, device=x.device)

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from grapevine.dgl.base import DGLError
-from grapevine.dgl.nn._graphs import relu_gain
+from grapevine.dgl.nn._graphs import by_type, relu_gain
 from grapevine.dgl.nn.linear import TypedLinear
-from grapevine.nn.conv._relations import mapped, relations
+from grapevine.nn.conv._relations import mapped
 
 if TYPE_CHECKING:
     from grapevine.dgl.heterograph import DGLGraph
@@ -99,7 +99,7 @@ class RelGraphConv(nn.Module):
     ) -> Tensor:
         edges = g._relation()
         # Features are summed for each relation and destination first, so that each pair is mapped once.
-        by_relation = relations(edges, etypes, self.linear_r.num_types)
+        by_relation = by_type(edges, etypes, self.linear_r.num_types)
         sent = by_relation.sent.src(feat)
         if norm is not None:
             if norm.numel() != edges.num_edges:
