@@ -74,6 +74,7 @@ sanitize: export PATH := $(dir $(abspath $(PY))):$(PATH)
 sanitize: | $(PY)
 	@$(PY) -c "import nanobind" 2>/dev/null || $(PY) -m pip install --quiet nanobind cmake ninja
 	cmake -S . -B $(SANITIZED) -DPython_EXECUTABLE="$(abspath $(PY))" -DCMAKE_BUILD_TYPE=RelWithDebInfo \
+	  -DCMAKE_CXX_FLAGS_RELWITHDEBINFO="-O1 -g -DNDEBUG" \
 	  -DCMAKE_CXX_FLAGS="-fsanitize=address,undefined -fno-omit-frame-pointer"
 	cmake --build $(SANITIZED) --parallel 2
 	LD_PRELOAD="$$(g++ -print-file-name=libasan.so) $$(g++ -print-file-name=libstdc++.so)" \

@@ -12,6 +12,7 @@ autograd keeps for the backward pass; "peak" is by how much the resident memory 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import statistics
 import subprocess
@@ -21,6 +22,7 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import torch
 import torch.nn.functional as F
@@ -231,6 +233,10 @@ CASES: dict[str, Callable[[], tuple[dict[str, Run], str]]] = {
 
 
 # ------------------------------------------------------------------------------------------------ measuring
+class _BackwardBegins(Exception):
+    pass
+
+
 def saved(run: Run) -> float:
     """MB that autograd keeps between forward and backward, each storage once; parameters and inputs included."""
     seen: dict[int, int] = {}
@@ -241,7 +247,15 @@ def saved(run: Run) -> float:
         kept.append(t)
         return t
 
-    with torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t):
+    def stop(*args: Any, **kwargs: Any) -> None:
+        raise _BackwardBegins
+
+    with (
+        mock.patch("torch.autograd.grad", stop),
+        mock.patch("torch.Tensor.backward", stop),
+        torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t),
+        contextlib.suppress(_BackwardBegins),
+    ):
         run()
     return sum(seen.values()) / 1e6
 

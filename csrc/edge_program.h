@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cmath>
+#include <type_traits>
 
 #include "kernels.h"
 #include "numeric.h"
@@ -93,6 +94,19 @@ void execute(const Instruction& in, wide_t<T>* __restrict o, const wide_t<T>* __
   }
 }
 
+// Calls body with the number of features as a constant where it is a common one.
+template <class Body> inline void fixed(int64_t width, Body body) {
+  switch (width) {
+    case 1: return body(std::integral_constant<int64_t, 1>());
+    case 4: return body(std::integral_constant<int64_t, 4>());
+    case 8: return body(std::integral_constant<int64_t, 8>());
+    case 16: return body(std::integral_constant<int64_t, 16>());
+    case 32: return body(std::integral_constant<int64_t, 32>());
+    case 64: return body(std::integral_constant<int64_t, 64>());
+    default: return body(width);
+  }
+}
+
 template <class T> class Runner {
   using A = wide_t<T>;
 
@@ -176,12 +190,19 @@ template <class T> class Runner {
     const int64_t period = leaf.period;
     if (leaf.mode == kScalar || (leaf.mode == kFull && width == 1)) {
       const int64_t at_feature = leaf.mode == kFull ? f : 0;
-      if (width == 1) return rows([&](const T* row) { to[0] = widen(row[at_feature]); });
-      return rows([&](const T* row) { std::fill_n(to, width, widen(row[0])); });
+      return fixed(width, [&](auto n) { rows([&](const T* row) { for (int64_t j = 0; j < n; ++j) to[j] = widen(row[at_feature]); }); });
     }
-    if (leaf.mode == kFull) return rows([&](const T* row) { for (int64_t j = 0; j < width; ++j) to[j] = widen(row[f + j]); });
-    if (leaf.mode == kGroups) return rows([&](const T* row) { for (int64_t j = 0; j < width; ++j) to[j] = widen(row[(f + j) / period]); });
-    rows([&](const T* row) { for (int64_t j = 0; j < width; ++j) to[j] = widen(row[(f + j) % period]); });
+    if (leaf.mode == kFull)
+      return fixed(width, [&](auto n) { rows([&](const T* row) { for (int64_t j = 0; j < n; ++j) to[j] = widen(row[f + j]); }); });
+    if (leaf.mode == kGroups)
+      return rows([&](const T* row) {  // runs of one number
+        int64_t g = f / period;
+        for (int64_t j = 0, stop = (g + 1) * period - f; j < width; j = stop, stop += period, ++g)
+          std::fill(to + j, to + std::min(stop, width), widen(row[g]));
+      });
+    rows([&](const T* row) {
+      for (int64_t j = 0, q = f % period; j < width; ++j, q = q + 1 == period ? 0 : q + 1) to[j] = widen(row[q]);
+    });
   }
 
   const EdgeProgram& p_;
@@ -359,9 +380,12 @@ template <class T> void program_map(const EdgeProgram& p) {
 }
 
 template <class T> void edge_program(const EdgeProgram& p) {
-  if (p.features == 0) return;
   const bool map = p.how == kMap;
   const int64_t count = map ? int64_t(p.ptr[p.rows]) : p.rows;
+  if (p.features == 0) {  // sums over nothing
+    std::fill_n(static_cast<T*>(p.out), map ? count * p.groups : 0, narrow<T>(0));
+    return;
+  }
   advise_huge(p.out, count * (map && p.groups ? p.groups : p.features) * int64_t(sizeof(T)));
   if (p.ties) advise_huge(p.ties, count * p.features * 4);
   if (map) return program_map<T>(p);

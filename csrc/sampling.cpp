@@ -2,8 +2,11 @@
 // neighbours), read neighbours (prefetching their table slots), number them.
 #include "sampling.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <cmath>
 
 #include "rows.h"
@@ -588,6 +591,31 @@ void gather_rows(const char* from, int64_t row_bytes, const int64_t* index, int6
     }
     std::memcpy(to + i * row_bytes, from + index[i] * row_bytes, size_t(row_bytes));
   }
+}
+
+bool gather_file(int file, int64_t offset, int64_t row_bytes, const int64_t* index, int64_t count, char* to) {
+  constexpr int64_t gap = 4096, most = 1 << 20;  // bytes to read for nothing rather than ask again; bytes at once
+  std::vector<std::pair<int64_t, int64_t>> order;
+  order.reserve(size_t(count));
+  for (int64_t i = 0; i < count; ++i) order.emplace_back(index[i], i);
+  std::sort(order.begin(), order.end());
+  std::vector<char> piece;
+  for (size_t i = 0, j; i < order.size(); i = j) {
+    const int64_t first = order[i].first;
+    for (j = i + 1; j < order.size(); ++j)
+      if ((order[j].first - order[j - 1].first - 1) * row_bytes > gap || (order[j].first - first + 1) * row_bytes > most) break;
+    const int64_t bytes = (order[j - 1].first - first + 1) * row_bytes;
+    piece.resize(size_t(std::max<int64_t>(bytes, int64_t(piece.size()))));
+    for (int64_t done = 0; done < bytes;) {
+      const ssize_t n = pread(file, piece.data() + done, size_t(bytes - done), off_t(offset + first * row_bytes + done));
+      if (n < 0 && errno == EINTR) continue;
+      if (n <= 0) return false;
+      done += n;
+    }
+    for (size_t k = i; k < j; ++k)
+      std::memcpy(to + order[k].second * row_bytes, piece.data() + (order[k].first - first) * row_bytes, size_t(row_bytes));
+  }
+  return true;
 }
 
 }  // namespace gv

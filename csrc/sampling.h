@@ -164,4 +164,7 @@ void random_walks(const Walks& walks);
 
 void gather_rows(const char* from, int64_t row_bytes, const int64_t* index, int64_t count, char* to);
 
+// The same from a file, in the order of the file, neighbouring rows at once. False where the file ends too early.
+bool gather_file(int file, int64_t offset, int64_t row_bytes, const int64_t* index, int64_t count, char* to);
+
 }  // namespace gv

@@ -59,4 +59,8 @@ void bind_sampling(nb::module_& m) {
     gv::gather_rows(reinterpret_cast<const char*>(from), row_bytes, reinterpret_cast<const int64_t*>(index), count,
                     reinterpret_cast<char*>(to));
   }, unlocked());
+
+  m.def("gather_file", [](int file, int64_t offset, int64_t row_bytes, uintptr_t index, int64_t count, uintptr_t to) {
+    return gv::gather_file(file, offset, row_bytes, reinterpret_cast<const int64_t*>(index), count, reinterpret_cast<char*>(to));
+  }, unlocked());
 }

@@ -4,7 +4,7 @@
 
 GraphSAGE is trained in four ways: on the whole graph, on sampled neighbourhoods (`NeighborLoader`), on clusters
 (`ClusterLoader`), and, to predict who is bought together, on sampled links with fresh negatives
-(`LinkNeighborLoader`). `examples/sampled.json` holds the numbers of the last recorded run.
+(`LinkNeighborLoader`).
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def main(arguments: list[str] | None = None) -> dict[str, dict[str, float]]:
     )
     parser.add_argument("--root", default="data/amazon")
     parser.add_argument("--ways", nargs="+", default=list(WAYS), choices=WAYS)
-    parser.add_argument("--epochs", type=int, default=12)
+    parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--hidden", type=int, default=64)
     parser.add_argument("--json", type=Path, default=None, help="where to record the numbers")
     options = parser.parse_args(arguments)

@@ -17,11 +17,11 @@ LAYERS = [
     {"topology"},
     {"engine"},
     {"edges"},
-    {"graph"},
+    {"graph", "geometry"},
     {"data"},
     {"utils"},
     {"nn", "transforms", "metrics"},
-    {"sampler", "loader", "datasets", "io", "explain", "training"},
+    {"sampler", "loader", "datasets", "io", "explain", "training", "testing"},
     {"distributed"},
     {"dgl", "compat", "cli"},  # leaves: nobody imports them
 ]

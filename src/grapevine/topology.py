@@ -120,12 +120,15 @@ class Topology:
         core = self._core
         order = core.orders[side]
         if order is None:
-            ptr, perm = sort_rows(core.index[side], core.sizes[side])
-            other = core.index[1 - side]
-            other = (other if perm is None else other.index_select(0, perm)).to(ptr.dtype)
-            order = Order(ptr, perm, other, core.sizes[side], core.sizes[1 - side], self.num_edges)
-            core.orders[side] = order
+            order = core.orders[side] = _outside_modes(lambda: self._sorted(side))
         return order
+
+    def _sorted(self, side: int) -> Order:
+        core = self._core
+        ptr, perm = sort_rows(core.index[side], core.sizes[side])
+        other = core.index[1 - side]
+        other = (other if perm is None else other.index_select(0, perm)).to(ptr.dtype)
+        return Order(ptr, perm, other, core.sizes[side], core.sizes[1 - side], self.num_edges)
 
     def same_as(self, other: Topology) -> bool:
         """True for two views of the very same edges in the same direction."""
@@ -144,7 +147,7 @@ class Topology:
         try:
             found: Built = memo[key]
         except KeyError:
-            found = memo[key] = build()
+            found = memo[key] = build() if torch.compiler.is_compiling() else _outside_modes(build)
         return found
 
     def in_degrees(self, dtype: torch.dtype = torch.int64) -> Tensor:
@@ -154,6 +157,13 @@ class Topology:
     def out_degrees(self, dtype: torch.dtype = torch.int64) -> Tensor:
         """`(num_src,)`: how many edges leave each source."""
         return self.derived(("out_degrees", dtype), lambda: self.by_src.ptr.diff().to(dtype))
+
+
+@torch.inference_mode(False)
+@torch.no_grad()
+def _outside_modes(build: Callable[[], Built]) -> Built:
+    """For values that outlive the call: a training step may ask for them after an evaluation made them."""
+    return build()
 
 
 def check_pair(src: Tensor, dst: Tensor) -> None:

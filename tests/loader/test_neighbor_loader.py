@@ -402,3 +402,34 @@ def test_the_example(monkeypatch) -> None:
     assert numbers["links"]["area under ROC curve"] > 0.5
     score, label = torch.tensor([0.1, 0.4, 0.35, 0.8]), torch.tensor([0, 0, 1, 1])
     assert talk.area(score, label) == 0.75
+
+
+class Counting(NeighborLoader):
+    """A user's own loader: what it does to samples must be kept."""
+
+    def filter_fn(self, out: object) -> Data:
+        data = super().filter_fn(out)
+        data.mine = True
+        return data
+
+
+@pytest.mark.parametrize("how", [{}, {"prefetch_threads": 0}, {"num_workers": 1}])
+@pytest.mark.parametrize("filter_per_worker", [None, False, True])
+def test_the_users_own_code_runs(how: dict, filter_per_worker: bool | None) -> None:
+    data = homogeneous()
+
+    def first_edges(out: object) -> object:
+        out.row, out.col, out.edge = out.row[:5], out.col[:5], out.edge[:5]
+        return out
+
+    def named(batch: Data) -> Data:
+        batch.name = "seen"
+        return batch
+
+    options = {"transform": named, "filter_per_worker": filter_per_worker, **how}
+    for batch in NeighborLoader(data, [3], batch_size=40, transform_sampler_output=first_edges, **options):
+        assert batch.num_edges == 5 and batch.name == "seen" and torch.equal(batch.x, data.x[batch.n_id])
+    for batch in Counting(data, [3], batch_size=40, **options):
+        assert batch.mine and batch.name == "seen"
+    loader = Counting(data, [3], **options)
+    assert loader([4, 5]).mine and loader([4, 5]).input_id.tolist() == [4, 5] and repr(loader) == "Counting()"

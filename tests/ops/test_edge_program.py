@@ -217,7 +217,6 @@ def test_sums_over_groups(name: str) -> None:
 
 
 @compiled
-@pytest.mark.xfail(strict=False, reason="the core leaves such sums unwritten")
 def test_empty_sums() -> None:
     """No features in a group: its sum is zero, not what was left in memory."""
     code = Code((LeafSpec("edge", "full"),), (), (), 1, 0, 0, 3)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from itertools import pairwise
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from scipy import stats
@@ -286,3 +289,27 @@ def test_a_forced_backend_says_why_it_refuses() -> None:
     rel = Relation(0, 0, torch.tensor([0, 1]), torch.tensor([0]).int())
     with backend("cpu"), pytest.raises(GraphValueError, match="not one of int32 and int64"):
         sample_neighbors(SampleRequest([1], [rel], [(1,)], [(0, torch.tensor([0]))]))
+
+
+@needs_core
+@pytest.mark.parametrize("shape", [(700, 5), (700,), (700, 600)])
+def test_gather_file(shape: tuple[int, ...], tmp_path: Path) -> None:
+    values = np.random.default_rng(0).random(shape, dtype=np.float32)
+    file = tmp_path / "x.bin"
+    file.write_bytes(b"16 bytes of head" + values.tobytes())
+    mapped = np.memmap(file, np.float32, "r", offset=16, shape=shape)
+    for index in (
+        torch.randint(700, (300,)),
+        torch.arange(700),
+        torch.tensor([699, 0, 699]),
+        torch.empty(0).long(),
+    ):
+        with backend("cpu"):
+            found = ops.gather_file(mapped, index)
+        assert torch.equal(found, torch.from_numpy(values)[index])
+        with backend("reference"):
+            assert torch.equal(found, ops.gather_file(mapped, index))
+    assert torch.equal(ops.gather_file(mapped[100:], index), torch.from_numpy(values)[100:][index])
+    os.truncate(file, file.stat().st_size - 4)
+    with pytest.raises(GraphValueError, match=r"x\.bin: expected 700 rows .* write the file again"):
+        ops.gather_file(mapped, torch.tensor([3, 699]))

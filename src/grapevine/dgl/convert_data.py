@@ -10,6 +10,7 @@ from torch import Tensor
 from grapevine.dgl.base import DGLError
 from grapevine.dgl.structure import known_good, moved, resolve
 from grapevine.edges import Edges
+from grapevine.errors import require
 from grapevine.graph.sorting import ptr2index
 
 IDTYPES = (None, torch.int32, torch.int64)
@@ -102,3 +103,53 @@ def relation(src: Tensor, dst: Tensor, size: tuple[int, int], device: Any = None
     """Edges of ids that `edge_list` has looked at."""
     edges = known_good(src, dst, size)
     return edges if device is None else moved(edges, resolve(device))
+
+
+# -- matrices and graphs of other packages -----------------------------------------------------------
+
+
+def stored(sp_mat: Any) -> Any:
+    """A scipy matrix in a form whose entries have an order."""
+    return sp_mat if sp_mat.format in ("csr", "csc", "coo") else sp_mat.tocoo()
+
+
+def scipy_entries(sp_mat: Any) -> Any:
+    """The entries of a scipy matrix in their order, as `edge_list` takes them."""
+    sp_mat = stored(sp_mat)
+    if sp_mat.format == "coo":
+        return sp_mat.row, sp_mat.col
+    return sp_mat.format, (sp_mat.indptr, sp_mat.indices, [])
+
+
+def numbered(nx_graph: Any) -> Any:
+    """A networkx graph with both directions of every edge, its nodes numbered in the order of their labels."""
+    if not nx_graph.is_directed():
+        nx_graph = nx_graph.to_directed()
+    return require("networkx").convert_node_labels_to_integers(nx_graph, ordering="sorted")
+
+
+def ordered_edges(nx_graph: Any, id_name: str | None = None) -> list[tuple[Any, Any, dict[str, Any]]]:
+    """The edges of a networkx graph with their attributes, in the order of their ids."""
+    edges = list(nx_graph.edges(data=True))
+    if id_name is None:
+        return edges
+    if any(id_name not in data for _, _, data in edges):
+        raise DGLError(
+            "Failed to find the pre-specified edge IDs in the edge features of the NetworkX graph with name "
+            f"{id_name}"
+        )
+    ids = [int(data[id_name]) for _, _, data in edges]
+    if sorted(ids) != list(range(len(edges))):
+        raise DGLError(f"Expect the edge IDs to be the integers from 0 to {len(edges) - 1}, got {ids}")
+    by_id = dict(zip(ids, edges))
+    return [by_id[i] for i in range(len(edges))]
+
+
+def any_edges(data: Any) -> tuple[Any, int]:
+    """What `edge_list` takes, and the least number of nodes, from that or from a scipy matrix or networkx graph."""
+    if hasattr(data, "is_directed"):
+        data = numbered(data)
+        return [(u, v) for u, v, _ in ordered_edges(data)], data.number_of_nodes()
+    if hasattr(data, "tocoo"):
+        return scipy_entries(data), max(data.shape)
+    return data or ([], []), 0

@@ -11,8 +11,8 @@ from torch import Tensor
 from grapevine.data import Data, HeteroData
 from grapevine.dgl.base import DGLError
 from grapevine.dgl.construct import graph, heterograph
+from grapevine.dgl.convert_data import numbered, ordered_edges, scipy_entries, stored
 from grapevine.dgl.heterograph import DGLGraph
-from grapevine.errors import require
 
 __all__ = [
     "bipartite_from_networkx",
@@ -48,9 +48,9 @@ def from_scipy(
             f"Expect the number of rows to be the same as the number of columns for sp_mat, got {sp_mat.shape[0]} and "
             f"{sp_mat.shape[1]}."
         )
-    g = graph(_entries(sp_mat), num_nodes=sp_mat.shape[0], idtype=idtype)
+    g = graph(scipy_entries(sp_mat), num_nodes=sp_mat.shape[0], idtype=idtype)
     if eweight_name is not None:
-        g.edata[eweight_name] = torch.as_tensor(_stored(sp_mat).data)
+        g.edata[eweight_name] = torch.as_tensor(stored(sp_mat).data)
     return g.to(device)
 
 
@@ -80,21 +80,10 @@ def bipartite_from_scipy(
         3
     """
     counts = {utype: sp_mat.shape[0], vtype: sp_mat.shape[1]}
-    g = heterograph({(utype, etype, vtype): _entries(sp_mat)}, counts, idtype=idtype)
+    g = heterograph({(utype, etype, vtype): scipy_entries(sp_mat)}, counts, idtype=idtype)
     if eweight_name is not None:
-        g.edata[eweight_name] = torch.as_tensor(_stored(sp_mat).data)
+        g.edata[eweight_name] = torch.as_tensor(stored(sp_mat).data)
     return g.to(device)
-
-
-def _stored(sp_mat: Any) -> Any:
-    return sp_mat if sp_mat.format in ("csr", "csc", "coo") else sp_mat.tocoo()
-
-
-def _entries(sp_mat: Any) -> Any:
-    sp_mat = _stored(sp_mat)
-    if sp_mat.format == "coo":
-        return sp_mat.row, sp_mat.col
-    return sp_mat.format, (sp_mat.indptr, sp_mat.indices, [])
 
 
 def from_networkx(
@@ -123,16 +112,13 @@ def from_networkx(
         >>> from_networkx(nx.path_graph(3)).edges()
         (tensor([0, 1, 1, 2]), tensor([1, 0, 2, 1]))
     """
-    nx = require("networkx")
-    if not nx_graph.is_directed():
-        if edge_id_attr_name is not None or edge_attrs is not None:
-            raise DGLError(
-                "Expect edge_id_attr_name and edge_attrs to be None when nx_graph is undirected, got "
-                f"{edge_id_attr_name} and {edge_attrs}; do this instead: nx_graph.to_directed()"
-            )
-        nx_graph = nx_graph.to_directed()
-    nx_graph = nx.convert_node_labels_to_integers(nx_graph, ordering="sorted")
-    edges = _ordered(nx_graph, edge_id_attr_name)
+    if not nx_graph.is_directed() and (edge_id_attr_name is not None or edge_attrs is not None):
+        raise DGLError(
+            "Expect edge_id_attr_name and edge_attrs to be None when nx_graph is undirected, got "
+            f"{edge_id_attr_name} and {edge_attrs}; do this instead: nx_graph.to_directed()"
+        )
+    nx_graph = numbered(nx_graph)
+    edges = ordered_edges(nx_graph, edge_id_attr_name)
     ends = [u for u, _, _ in edges], [v for _, v, _ in edges]
     g = graph(ends, num_nodes=nx_graph.number_of_nodes(), idtype=idtype)
     nodes = [nx_graph.nodes[i] for i in range(nx_graph.number_of_nodes())]
@@ -179,7 +165,7 @@ def bipartite_from_networkx(
         sides[data["bipartite"]].append(node)
     sides = (sorted(sides[0]), sorted(sides[1]))
     places = [{node: i for i, node in enumerate(side)} for side in sides]
-    edges = _ordered(nx_graph, edge_id_attr_name)
+    edges = ordered_edges(nx_graph, edge_id_attr_name)
     for u, v, _ in edges:
         if u not in places[0] or v not in places[1]:
             raise DGLError(
@@ -192,23 +178,6 @@ def bipartite_from_networkx(
     g.dstdata.update(_features([nx_graph.nodes[n] for n in sides[1]], v_attrs, "nodes"))
     g.edata.update(_features([data for _, _, data in edges], e_attrs, "edges"))
     return g.to(device)
-
-
-def _ordered(nx_graph: Any, id_name: str | None) -> list[tuple[Any, Any, dict[str, Any]]]:
-    """The edges in the order of their ids."""
-    edges = list(nx_graph.edges(data=True))
-    if id_name is None:
-        return edges
-    if any(id_name not in data for _, _, data in edges):
-        raise DGLError(
-            "Failed to find the pre-specified edge IDs in the edge features of the NetworkX graph with name "
-            f"{id_name}"
-        )
-    ids = [int(data[id_name]) for _, _, data in edges]
-    if sorted(ids) != list(range(len(edges))):
-        raise DGLError(f"Expect the edge IDs to be the integers from 0 to {len(edges) - 1}, got {ids}")
-    by_id = dict(zip(ids, edges))
-    return [by_id[i] for i in range(len(edges))]
 
 
 def _features(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from grapevine.dgl.base import DGLError, dgl_warning
-from grapevine.dgl.convert_data import edge_list, relation
+from grapevine.dgl.convert_data import any_edges, edge_list, relation
 from grapevine.dgl.derived import DerivedMethods
 from grapevine.dgl.filters import FilterMethods
 from grapevine.dgl.frame import Frame
@@ -32,7 +32,7 @@ class DGLGraph(
     Make one with `dgl.graph` or `dgl.heterograph`; the constructor is for old programs.
 
     Args:
-        gidx: what `dgl.graph` takes.
+        gidx: what `dgl.graph` takes, a square scipy matrix, or a networkx graph.
         ntypes: the name of the node type, in a list.
         etypes: the name of the edge type, in a list.
         node_frames: features of the nodes, in a list.
@@ -66,8 +66,9 @@ class DGLGraph(
             dgl_warning(
                 f"Keyword arguments {list(deprecate_kwargs)} are deprecated, and can be safely removed in all cases."
             )
-        src, dst, idtype, tops = edge_list(gidx or ([], []), None)
-        count = max(tops)
+        data, least = any_edges(gidx)
+        src, dst, idtype, tops = edge_list(data, None)
+        count = max(*tops, least)
         schema = Schema.of(ntypes, [(ntypes[0], etypes[0], ntypes[0])])
         edges = relation(src, dst, (count, count))
         self._set(schema, [count], [edges], idtype, src.device, node_frames, edge_frames)

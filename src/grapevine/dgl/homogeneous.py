@@ -51,7 +51,8 @@ def to_homogeneous(
         (relation.src_index + starts[src], relation.dst_index + starts[dst])
         for relation, (src, dst) in zip(G._relations, G._schema.ends)
     ]
-    src, dst = (torch.cat([pair[side] for pair in ends]) for side in (0, 1))
+    none = torch.empty(0, dtype=torch.int64, device=G.device)
+    src, dst = (torch.cat([none, *(pair[side] for pair in ends)]) for side in (0, 1))
     whole = graph((src, dst), num_nodes=sum(G._counts), idtype=G.idtype)
     edge_counts = [relation.num_edges for relation in G._relations]
     for data, frames, names, counts, keys in (

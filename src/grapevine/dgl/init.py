@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-__all__ = ["base_initializer", "zero_initializer"]
+__all__ = ["zero_initializer"]
 
 
 def zero_initializer(
@@ -24,10 +24,3 @@ def zero_initializer(
         [[0.0], [0.0]]
     """
     return torch.zeros(shape, dtype=dtype, device=ctx)
-
-
-def base_initializer(
-    shape: tuple[int, ...], dtype: torch.dtype, ctx: torch.device, id_range: slice
-) -> Tensor:
-    """Memory as it comes, for features that are written before they are read."""
-    return torch.empty(shape, dtype=dtype, device=ctx)

@@ -145,7 +145,10 @@ def _run(
     code, numbers = formula.code(Side.DST)
     out, ties = ops.edge_program(topology.by_dst, code, _leaves(numbers, tensors, formula.slots), how)
     rows = topology.num_edges if how == "map" else topology.num_dst
-    return out.view(rows, *((formula.groups,) if formula.groups else formula.tail)), ties
+    # Not a view: what a custom function returns could then not be changed in place.
+    return torch.ops.aten._unsafe_view(
+        out, (rows, *((formula.groups,) if formula.groups else formula.tail))
+    ), ties
 
 
 def reduced(topology: Topology, formula: Formula, tensors: tuple[Tensor, ...], how: str) -> Tensor:

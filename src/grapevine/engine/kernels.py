@@ -68,7 +68,8 @@ class SegmentSum(torch.autograd.Function):
     def forward(ctx: Any, m: Tensor, topology: Topology, reduce: str) -> Any:
         ctx.topology, ctx.reduce = topology, reduce
         out, _ = ops.gather_reduce(topology.by_dst, flat(m), None, "edge", "edge", reduce)
-        return out.view(topology.num_dst, *m.shape[1:])
+        # Not a view: what a custom function returns could then not be changed in place.
+        return torch.ops.aten._unsafe_view(out, (topology.num_dst, *m.shape[1:]))
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
@@ -124,26 +125,69 @@ class ReduceSum(torch.autograd.Function):
         if ctx.needs_input_grad[0]:
             grad_x = run(ReduceSum, grad, weight, back, "sum")
         if ctx.needs_input_grad[1]:
-            grad_w = run(Dot, grad, x, topology, weight.shape[1])
+            grad_w = dot(topology, grad, x, weight.shape[1])
         return grad_x, grad_w, None, None
 
 
-class Dot(torch.autograd.Function):
-    """`out[e, h] = sum over d of a[dst(e), h, d] * b[src(e), h, d]`."""
+class WeighEdges(torch.autograd.Function):
+    """`out[n, h, d] = scale(n) * sum of w[e, h] * x[e, h, d]`; `scale` is 1 or one over the degree."""
 
     @staticmethod
-    def forward(ctx: Any, a: Tensor, b: Tensor, topology: Topology, heads: int) -> Any:
-        ctx.topology = topology
-        ctx.save_for_backward(a, b)
-        return ops.edge_dot(topology.by_dst, a, b, heads, "other")
+    def forward(ctx: Any, x: Tensor, weight: Tensor, topology: Topology, reduce: str) -> Any:
+        ctx.topology, ctx.reduce = topology, reduce
+        ctx.save_for_backward(x, weight)
+        out, _ = ops.gather_reduce(topology.by_dst, x, weight, "edge", "edge", reduce)
+        return out
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
-        a, b = ctx.saved_tensors
+        x, weight = ctx.saved_tensors
         topology = ctx.topology
-        grad_a = run(ReduceSum, b, grad, topology, "sum") if ctx.needs_input_grad[0] else None
-        grad_b = run(ReduceSum, a, grad, topology.reverse(), "sum") if ctx.needs_input_grad[1] else None
-        return grad_a, grad_b, None, None
+        if ctx.reduce == "mean":
+            grad = grad * inverse_degrees(topology, grad).unsqueeze(1)
+        grad_x = spread(topology, grad, weight) if ctx.needs_input_grad[0] else None
+        grad_w = dot(topology, grad, x, weight.shape[1], "edge") if ctx.needs_input_grad[1] else None
+        return grad_x, grad_w, None, None
+
+
+def spread(topology: Topology, rows: Tensor, weight: Tensor) -> Tensor:
+    """The destination's row for every edge, scaled by the edge's weights per head."""
+    heads = (weight.shape[1], -1 if rows.shape[1] else 0)
+    given: Tensor = gather(topology.reverse(), rows).unflatten(1, heads) * weight.unsqueeze(-1)
+    return given.flatten(1)
+
+
+class Dot(torch.autograd.Function):
+    """`out[e, h] = sum over d of a[dst(e), h, d] * b[i, h, d]`; `i` is the source, or the edge itself."""
+
+    @staticmethod
+    def forward(ctx: Any, a: Tensor, b: Tensor, topology: Topology, heads: int, b_on: str) -> Any:
+        ctx.topology, ctx.b_on = topology, b_on
+        ctx.save_for_backward(a, b)
+        return ops.edge_dot(topology.by_dst, a, b, heads, b_on)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, None, None, None]:
+        a, b = ctx.saved_tensors
+        topology, (needs_a, needs_b, *_) = ctx.topology, ctx.needs_input_grad
+        if ctx.b_on == "edge":
+            grad_a = run(WeighEdges, b, grad, topology, "sum") if needs_a else None
+            grad_b = spread(topology, a, grad) if needs_b else None
+        else:
+            grad_a = run(ReduceSum, b, grad, topology, "sum") if needs_a else None
+            grad_b = run(ReduceSum, a, grad, topology.reverse(), "sum") if needs_b else None
+        return grad_a, grad_b, None, None, None
+
+
+def dot(topology: Topology, a: Tensor, b: Tensor, heads: int, b_on: str = "other") -> Tensor:
+    """A dot product per edge and head, `(E, heads)`.
+
+    Args:
+        a: `(num_dst, F)`.
+        b: `(num_src, F)` where `b_on` is "other", `(E, F)` where it is "edge".
+        heads: divides F.
+    """
+    return run(Dot, a, b, topology, heads, b_on)
 
 
 class Extreme(torch.autograd.Function):
@@ -221,11 +265,15 @@ def reduce_source(topology: Topology, x: Tensor, weight: Tensor | None, reduce: 
     return out.view(topology.num_dst, *x.shape[1:])
 
 
-def reduce_edges(topology: Topology, m: Tensor, reduce: str) -> Tensor:
-    """Reduces stored messages `(E, ...)` at the destinations."""
-    if reduce in ("sum", "mean"):
+def reduce_edges(topology: Topology, m: Tensor, reduce: str, weight: Tensor | None = None) -> Tensor:
+    """Reduces stored messages `(E, ...)` at the destinations, scaled by weights `(E, K)` if there are any."""
+    if weight is None and reduce in ("sum", "mean"):
         return run(SegmentSum, m, topology, reduce)
-    return run(Extreme, flat(m), None, topology, reduce, "edge").view(topology.num_dst, *m.shape[1:])
+    if reduce in ("sum", "mean"):
+        out = run(WeighEdges, flat(m), weight, topology, reduce)
+    else:
+        out = run(Extreme, flat(m), weight, topology, reduce, "edge")
+    return out.view(topology.num_dst, *m.shape[1:])
 
 
 def softmax(topology: Topology, e: Tensor) -> Tensor:

@@ -176,14 +176,25 @@ class _Planner:
         ):
             return None
         for weight, rows in (node.args, node.args[::-1]):
-            if weight.side is Side.EDGE and rows.side is Side.SRC and self.lifts(rows):
+            given = _dtype(weight)
+            if weight.side is not Side.EDGE or _dtype(rows) is not node.dtype:
+                continue
+            if given is not node.dtype and (given is None or given.is_floating_point):
+                continue  # another precision: rounded as torch rounds it, op by op
+            if rows.side is Side.SRC and self.lifts(rows):
                 x = self.lift(rows)
-                scale = _per_group(weight, x)
-                if scale is not None:
-                    shape = (self.topology.num_dst, *x.shape[1:])
-                    note("kernel", "nodes", shape, f"gather_scale_{how}", x)
-                    w = self.values(weight)
-                    return kernels.reduce_source(self.topology, x, w.reshape(w.shape[0], scale), how)
+            elif rows.side is Side.EDGE and how in ("sum", "mean") and tail_of(rows) == node.tail:
+                x = self.values(rows)
+            else:
+                continue
+            scale = _per_group(weight, x)
+            if scale is not None:
+                shape = (self.topology.num_dst, *x.shape[1:])
+                note("kernel", "nodes", shape, f"gather_scale_{how}", x)
+                w = self.values(weight).to(x.dtype).reshape(self.topology.num_edges, scale)
+                if rows.side is Side.EDGE:
+                    return kernels.reduce_edges(self.topology, x, how, w)
+                return kernels.reduce_source(self.topology, x, w, how)
         return None
 
     # -- values per edge ----------------------------------------------------------------------------------
@@ -207,9 +218,40 @@ class _Planner:
         if isinstance(node, Apply) and node.side not in (Side.EDGE, Side.NONE):
             widest = tail_of(node.args[0]) if node.name == "sum" else node.tail
             if not is_small(self.topology.num_edges, math.prod(widest)):
-                out = self.program(node, "map")
+                out = self.dot(node)
+                if out is None:
+                    out = self.program(node, "map")
                 return self.op_by_op(node) if out is None else out
         return self.op_by_op(node)
+
+    def dot(self, node: Apply) -> Tensor | None:
+        """`(a * b).sum(-1)` of two sides: a dot product per edge and head."""
+        inner = node.args[0]
+        if node.name != "sum" or not (isinstance(inner, Apply) and inner.name == "mul" and not inner.params):
+            return None
+        axes = node.params.get("dim", node.args[1] if len(node.args) > 1 else None)
+        wide = inner.tail
+        if axes not in (len(wide), (len(wide),)) or "dtype" in node.params or 0 in wide:
+            return None
+        found: dict[Side, Tensor] = {}
+        for part in inner.args:
+            if not isinstance(part, Node) or tail_of(part) != wide:
+                return None
+            if part.side in (Side.SRC, Side.DST) and self.lifts(part):
+                found[part.side] = self.lift(part)
+            elif part.side is Side.EDGE:
+                found[part.side] = self.values(part)
+        if len(found) != 2 or any(x.dtype is not self.dtype for x in found.values()):
+            return None
+        forward = Side.DST in found
+        topology = self.topology if forward else self.topology.reverse()
+        a = kernels.flat(found.pop(Side.DST if forward else Side.SRC))
+        ((side, rest),) = found.items()
+        heads = math.prod(wide[:-1])
+        b_on = "edge" if side is Side.EDGE else "other"
+        out = kernels.dot(topology, a, kernels.flat(rest), heads, b_on)
+        note("kernel", "edges", (self.topology.num_edges, *node.tail), "edge_dot", out)
+        return out.view(self.topology.num_edges, *node.tail)
 
     def op_by_op(self, node: Node) -> Tensor:
         """One row per edge by the node's own op, on the stored values of its operands."""
@@ -265,6 +307,10 @@ class _Planner:
 
 def _both(args: tuple[object, ...], kinds: tuple[type, ...]) -> bool:
     return len(args) == len(kinds) and all(isinstance(a, k) for a, k in zip(args, kinds, strict=True))
+
+
+def _dtype(node: Node) -> torch.dtype | None:
+    return node.tensor.dtype if isinstance(node, Leaf) else node.dtype if isinstance(node, Apply) else None
 
 
 def _per_group(weight: Node, x: Tensor) -> int | None:

@@ -46,7 +46,6 @@ from grapevine.graph.loops import (
 )
 from grapevine.graph.mask import index_to_mask, map_index, mask_select, mask_to_index, narrow, select
 from grapevine.graph.measures import assortativity, homophily
-from grapevine.graph.neighbors import knn, knn_graph, radius, radius_graph
 from grapevine.graph.num_nodes import maybe_num_nodes, maybe_num_nodes_dict
 from grapevine.graph.ppr import get_ppr
 from grapevine.graph.sampling import (
@@ -99,8 +98,6 @@ __all__ = [
     "is_torch_sparse_tensor",
     "is_undirected",
     "k_hop_subgraph",
-    "knn",
-    "knn_graph",
     "largest_connected_components",
     "lexsort",
     "map_index",
@@ -115,8 +112,6 @@ __all__ = [
     "normalized_cut",
     "one_hot",
     "ptr2index",
-    "radius",
-    "radius_graph",
     "remove_isolated_nodes",
     "remove_self_loops",
     "segregate_self_loops",

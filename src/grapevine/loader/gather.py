@@ -13,7 +13,7 @@ from torch import Tensor
 from grapevine import graph
 from grapevine.data import Data, HeteroData
 from grapevine.data.nested import select
-from grapevine.ops import gather_rows
+from grapevine.ops import gather_file, gather_rows
 from grapevine.sampler import HeteroSamplerOutput, SamplerOutput
 
 
@@ -21,6 +21,8 @@ def rows(value: Any, index: Tensor, dim: Any = 0) -> Any:
     """Rows of a tensor, an array or a list."""
     if isinstance(value, Tensor) and value.layout is torch.strided and isinstance(dim, int):
         return gather_rows(value, index) if dim == 0 else value.index_select(dim, index.to(value.device))
+    if isinstance(value, np.memmap):  # features larger than memory
+        return gather_file(value, index)
     if isinstance(value, np.ndarray):
         return torch.from_numpy(np.take(value, index.numpy(), axis=dim if isinstance(dim, int) else 0))
     return select(value, index.to(value.device) if isinstance(value, Tensor) else index, dim)

@@ -18,7 +18,8 @@ class NeighborLoader(NodeLoader):
     """Batches of seed nodes and some neighbours of some neighbours (GraphSAGE); fields as `NodeLoader` says.
 
     Args:
-        data: a `Data` or `HeteroData`.
+        data: a `Data` or `HeteroData`. Features larger than memory may be arrays of `numpy.memmap`: their rows are
+            read from the file, in its order, and become tensors.
         num_neighbors: neighbours per hop (-1: all), for all edge types or by edge type.
         input_nodes: `(S,)` ids or `(N,)` bools; in heterogeneous graphs a node type or `(type, nodes)`; None: all.
         input_time: `(S,)` times of the seeds; needs `time_attr`.

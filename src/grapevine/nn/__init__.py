@@ -3,17 +3,20 @@
     conv    layers that send messages          aggr   from many rows to one
     norm    normalisation                      pool   from nodes to graphs
     dense   linear maps, dense adjacencies     models whole networks
+    equivariant   EGNN, the SE(3)-Transformer
 
 Each package lists its own names; all of them are at hand here too: `gv.nn.GCNConv`.
 """
 
 # ruff: noqa: F403 (each package's `__all__` says what comes)
+from grapevine.geometry import fps, knn, knn_graph, nearest, radius, radius_graph
 from grapevine.nn import (
     aggr,
     attention,
     conv,
     dense,
     encoding,
+    equivariant,
     inits,
     models,
     norm,
@@ -33,6 +36,7 @@ from grapevine.nn.sequential import Sequential
 from grapevine.nn.to_hetero import to_hetero, to_hetero_with_bases
 
 __all__ = ["PositionalEncoding", "Sequential", "TemporalEncoding", "to_hetero", "to_hetero_with_bases"]
+__all__ += ["fps", "knn", "knn_graph", "nearest", "radius", "radius_graph"]
 __all__ += aggr.__all__
 __all__ += attention.__all__
 __all__ += conv.__all__

@@ -8,6 +8,7 @@ from grapevine.ops.alias_tables import alias_tables
 from grapevine.ops.edge_dot import edge_dot
 from grapevine.ops.edge_program import edge_program
 from grapevine.ops.extreme_backward import extreme_backward
+from grapevine.ops.gather_file import gather_file
 from grapevine.ops.gather_reduce import gather_reduce
 from grapevine.ops.gather_rows import gather_rows
 from grapevine.ops.order import Order
@@ -28,6 +29,7 @@ __all__ = [
     "edge_dot",
     "edge_program",
     "extreme_backward",
+    "gather_file",
     "gather_reduce",
     "gather_rows",
     "random_walks",

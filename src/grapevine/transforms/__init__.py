@@ -20,6 +20,7 @@ from grapevine.transforms.mesh import Delaunay, GenerateMeshNormals, PointPairFe
 from grapevine.transforms.metapaths import AddMetaPaths, AddRandomMetaPaths
 from grapevine.transforms.neighbors import GridSampling, KNNGraph, RadiusGraph
 from grapevine.transforms.node_split import RandomNodeSplit
+from grapevine.transforms.pad import Pad
 from grapevine.transforms.points import (
     Center,
     FaceToEdge,
@@ -33,6 +34,7 @@ from grapevine.transforms.points import (
     RandomScale,
     RandomShear,
 )
+from grapevine.transforms.property_split import NodePropertySplit
 from grapevine.transforms.relative import (
     Cartesian,
     Distance,
@@ -84,10 +86,12 @@ __all__ = [
     "LocalCartesian",
     "LocalDegreeProfile",
     "MaskToIndex",
+    "NodePropertySplit",
     "NormalizeFeatures",
     "NormalizeRotation",
     "NormalizeScale",
     "OneHotDegree",
+    "Pad",
     "PointPairFeatures",
     "Polar",
     "RadiusGraph",

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from grapevine.data import Data
 from grapevine.errors import GraphValueError
-from grapevine.graph.neighbors import knn_graph, radius_graph
+from grapevine.geometry import knn_graph, radius_graph
 from grapevine.transforms.base import BaseTransform, count_nodes, needed
 from grapevine.utils import one_hot, scatter, to_undirected
 
@@ -23,7 +23,7 @@ class KNNGraph(BaseTransform):
         force_undirected: whether to add the reversed edges.
         flow: "source_to_target" (edges come from the neighbours) or "target_to_source".
         cosine: by angle instead of distance.
-        num_workers: threads of the search.
+        num_workers: accepted for compatibility.
 
     Example:
         >>> KNNGraph(k=1)(Data(pos=torch.tensor([[0.0], [1.0], [5.0]]))).edge_index
@@ -61,14 +61,14 @@ class KNNGraph(BaseTransform):
 
 
 class RadiusGraph(BaseTransform):
-    """Joins each node with the nodes nearer than `r`; removes ``edge_attr``.
+    """Joins each node with the nodes at most `r` away; removes ``edge_attr``.
 
     Args:
-        r: distance that neighbours stay below.
+        r: the largest distance.
         loop: whether a node is its own neighbour.
-        max_num_neighbors: how many neighbours at most; the nearest ones are kept.
+        max_num_neighbors: how many neighbours at most; the nearest ones are kept, with a warning where that cuts.
         flow: "source_to_target" (edges come from the neighbours) or "target_to_source".
-        num_workers: threads of the search.
+        num_workers: accepted for compatibility.
 
     Example:
         >>> RadiusGraph(r=2.0)(Data(pos=torch.tensor([[0.0], [1.0], [5.0]]))).edge_index

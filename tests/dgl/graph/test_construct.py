@@ -7,8 +7,10 @@ import pickle
 from collections.abc import Callable
 from typing import Any
 
+import networkx as nx
 import numpy as np
 import pytest
+import scipy.sparse
 import torch
 
 from grapevine import dgl
@@ -96,6 +98,20 @@ def test_old_constructor() -> None:
     with pytest.warns(UserWarning, match="Recommend"):
         theirs = peer.DGLGraph((np.array([0, 2]), np.array([1, 0])))
     assert_same_graph(ours, theirs)
+
+
+@pytest.mark.parametrize(
+    "data", [nx.path_graph(3), nx.DiGraph([(2, 0)]), scipy.sparse.eye(3).tocsr(), []], ids=str
+)
+def test_old_constructor_from_other_packages(data: Any) -> None:
+    found = []
+    for lib in (dgl, peer):
+        with pytest.warns(UserWarning, match="Recommend"):
+            found.append(lib.DGLGraph(data))
+    for g in found:
+        g.add_nodes(2)
+        g.add_edges(1, 0)
+    assert_same_graph(*found)
 
 
 @pytest.mark.parametrize("build", [square, typed])

@@ -197,7 +197,7 @@ def test_forces_are_right(options: dict[str, bool]) -> None:
         with torch.no_grad():
             numeric = (energy(pos + h) - energy(pos - h)) / (2 * step)
         torch.testing.assert_close(force[n, axis], numeric, rtol=1e-6, atol=1e-8)
-    assert torch.autograd.gradgradcheck(energy, pos, rtol=1e-4, atol=1e-6)
+    assert torch.autograd.gradgradcheck(energy, pos, rtol=1e-4, atol=1e-6, fast_mode=True)
 
 
 def test_pairwise_and_shared_radial_nets_agree_up_to_the_missing_factor() -> None:

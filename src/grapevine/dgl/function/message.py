@@ -85,7 +85,9 @@ class CopyMessageFunction(MessageFunction):
         self.name = f"copy_{target}"
 
     def __call__(self, edges: EdgeBatch) -> dict[str, Tensor]:
-        return {self.out_field: (edges.src if self.target == "u" else edges.data)[self.in_field]}
+        if self.target == "u":
+            return {self.out_field: edges.src[self.in_field]}
+        return {self.out_field: edges.feature("e", self.in_field)}  # stored as it is: nothing to record
 
     def __repr__(self) -> str:
         return f"{self.name}({self.in_field!r}, {self.out_field!r})"

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from grapevine import engine
 from grapevine.edges import Edges
+from grapevine.errors import GraphValueError
 from grapevine.graph.loops import add_self_loops, last_loops, remove_self_loops
 from grapevine.graph.sparse import is_torch_sparse_tensor, to_edge_index
 from grapevine.nn.message_passing import MessagePassing
@@ -20,14 +21,7 @@ Built = TypeVar("Built")
 
 def kept(edges: Edges, key: Hashable, build: Callable[[], Built]) -> Built:
     """`build()`, which depends on the graph alone, computed once and kept with it; anew where a tracer must see it."""
-    return build() if engine.computes_now() else edges.derived(key, lambda: _outside_modes(build))
-
-
-@torch.inference_mode(False)
-@torch.no_grad()
-def _outside_modes(build: Callable[[], Built]) -> Built:
-    """For values that outlive the call: a training step may ask for them after an evaluation made them."""
-    return build()
+    return build() if engine.computes_now() else edges.derived(key, build)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +31,19 @@ class Derived:
     Attributes:
         edges: the graph.
         origin: `(E',)`: for each edge the number of the edge that it was, E for a self-loop that is new.
+        former: E, how many edges there were.
     """
 
     edges: Edges
     origin: Tensor
+    former: int
 
     def carried(self, value: Tensor, fill: float) -> Tensor:
         """Rows of the former edges, `(E, ...)` -> `(E', ...)`, with `fill` for new self-loops."""
+        if value.shape[0] != self.former:
+            raise GraphValueError(
+                f"expected one edge weight or feature per edge, {self.former} rows; got shape {list(value.shape)}"
+            )
         return torch.cat([value, value.new_full((1, *value.shape[1:]), fill)]).index_select(0, self.origin)
 
 
@@ -76,7 +76,7 @@ def _build(edges: Edges, loops: str, in_order: bool) -> Derived:
         order = Edges((src, dst), size=edges.size).by_dst.perm
         if order is not None:
             src, dst, origin = src[order], dst[order], origin[order]
-    return Derived(Edges((src, dst), size=edges.size), origin)
+    return Derived(Edges((src, dst), size=edges.size), origin, edges.num_edges)
 
 
 def with_self_loops(

@@ -62,7 +62,8 @@ def _looped(edges: Edges) -> Derived:
     others = (edges.src_index != edges.dst_index).nonzero().view(-1)
     loops = torch.arange(min(edges.size), device=edges.device)
     pair = torch.cat([edges.edge_index[:, others], loops.expand(2, -1)], dim=1)
-    return Derived(Edges.of(pair, edges.size), torch.cat([others, torch.full_like(loops, edges.num_edges)]))
+    origin = torch.cat([others, torch.full_like(loops, edges.num_edges)])
+    return Derived(Edges.of(pair, edges.size), origin, edges.num_edges)
 
 
 def _without_loops(edges: Edges, num_loops: int) -> Edges:

@@ -41,7 +41,8 @@ def relations(edges: Edges, edge_type: Tensor, num_relations: int) -> Relations:
     known = edges.derived(("relations", num_relations), WeakTensorKeyDictionary)
     found = known.get(edge_type)
     if found is None or found[0] != edge_type._version:
-        found = known[edge_type] = (edge_type._version, build())
+        with torch.inference_mode(False):  # it outlives this call
+            found = known[edge_type] = (edge_type._version, build())
     return found[1]
 
 

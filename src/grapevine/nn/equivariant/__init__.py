@@ -1,14 +1,17 @@
-"""Networks that turn with their input: EGNN and the SE(3)-Transformer."""
+"""Networks that turn with their input: EGNN, the SE(3)-Transformer, SchNet and PaiNN's layers."""
 
 from grapevine.nn.equivariant.attention import AttentionBlockSE3, AttentionSE3
 from grapevine.nn.equivariant.basis import get_basis, update_basis_with_fused
 from grapevine.nn.equivariant.convolution import ConvSE3, ConvSE3FuseLevel, RadialProfile, VersatileConvSE3
 from grapevine.nn.equivariant.egnn import E_GCL, EGNN, EGNN_QM9, E_GCL_vel, EGNN_nbody, EGNN_vel
 from grapevine.nn.equivariant.fiber import Fiber
+from grapevine.nn.equivariant.frames import FrameAttention, frames_of
 from grapevine.nn.equivariant.graphs import PointGraph, make_full_graph, make_topk_graph
 from grapevine.nn.equivariant.harmonics import clebsch_gordan, spherical_harmonics, wigner_3j
 from grapevine.nn.equivariant.layers import GPooling, LinearSE3, NormSE3
 from grapevine.nn.equivariant.nbody import GNN, RF_vel
+from grapevine.nn.equivariant.painn import PaiNNMessage, PaiNNUpdate
+from grapevine.nn.equivariant.schnet import CFConv, SchNet
 from grapevine.nn.equivariant.transformer import (
     SE3Transformer,
     SE3TransformerPooled,
@@ -23,23 +26,29 @@ __all__ = [
     "GNN",
     "AttentionBlockSE3",
     "AttentionSE3",
+    "CFConv",
     "ConvSE3",
     "ConvSE3FuseLevel",
     "EGNN_nbody",
     "EGNN_vel",
     "E_GCL_vel",
     "Fiber",
+    "FrameAttention",
     "GPooling",
     "LinearSE3",
     "NormSE3",
+    "PaiNNMessage",
+    "PaiNNUpdate",
     "PointGraph",
     "RF_vel",
     "RadialProfile",
     "SE3Transformer",
     "SE3TransformerPooled",
     "SE3TransformerWrapper",
+    "SchNet",
     "VersatileConvSE3",
     "clebsch_gordan",
+    "frames_of",
     "get_basis",
     "make_full_graph",
     "make_topk_graph",

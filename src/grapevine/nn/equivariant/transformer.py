@@ -59,8 +59,8 @@ class SE3Transformer(nn.Module):
         >>> from grapevine.nn.equivariant import PointGraph
         >>> import grapevine as gv
         >>> edges = gv.Edges(torch.tensor([[0, 1, 2], [1, 2, 0]]), num_nodes=3)
-        >>> model = SE3Transformer(1, Fiber({0: 2}), Fiber.create(2, 8), Fiber({0: 1, 1: 1}), num_heads=2,
-        channels_div=2)
+        >>> fibers = Fiber({0: 2}), Fiber.create(2, 8), Fiber({0: 1, 1: 1})
+        >>> model = SE3Transformer(1, *fibers, num_heads=2, channels_div=2)
         >>> out = model(PointGraph.of(edges, torch.randn(3, 3)), {"0": torch.randn(3, 2, 1)})
         >>> {degree: tuple(x.shape) for degree, x in out.items()}
         {'0': (3, 1, 1), '1': (3, 1, 3)}

@@ -31,12 +31,13 @@ def run(
 def reduced(order: Order, m: Tensor, reduce: str) -> tuple[Tensor, Tensor | None]:
     """Reduces messages that lie in the order's sequence."""
     rows = order.rows()
-    out = m.new_zeros(order.num_rows, m.shape[1])
     if reduce in ("sum", "mean"):
-        out.index_add_(0, rows, m)
+        wide = m.float() if m.dtype in (torch.bfloat16, torch.float16) else m
+        total = wide.new_zeros(order.num_rows, m.shape[1]).index_add_(0, rows, wide)
         if reduce == "mean":
-            out /= order.ptr.diff().clamp(min=1).unsqueeze(1).to(m.dtype)
-        return out, None
+            total /= order.ptr.diff().clamp(min=1).unsqueeze(1).to(wide.dtype)
+        return total.to(m.dtype), None
+    out = m.new_zeros(order.num_rows, m.shape[1])
     where = rows.unsqueeze(1).expand_as(m)
     out.scatter_reduce_(0, where, m, f"a{reduce}", include_self=False)
     attained = (m == out.index_select(0, rows)).to(torch.int32)
