@@ -246,7 +246,7 @@ void put(const EdgeProgram& p, int64_t row, int64_t f, int64_t width, const wide
   if (R != kSum) std::copy_n(ties, width, p.ties + row * p.features + f);
 }
 
-// Rows begin .. end, none of them heavy, for few features: blocks of edges across rows.
+// Rows begin .. end, none of them heavy, for features of one tile: blocks of edges across rows.
 template <class T, int R> void narrow_rows(Runner<T>& run, const EdgeProgram& p, int64_t begin, int64_t end) {
   const int64_t width = p.features, step = kLanes / width;
   wide_t<T> value[kTile];
@@ -264,7 +264,7 @@ template <class T, int R> void narrow_rows(Runner<T>& run, const EdgeProgram& p,
     for (int64_t e = 0; e < edges; ++e) {
       while (p.ptr[row + 1] <= k + e) ++row;
       rows[e] = int32_t(row);
-      run.prefetch(k + step + e, 0, width);
+      run.prefetch(k + std::max(step, kAhead) + e, 0, width);
     }
     const auto* m = run.block(k, edges, rows, 0, width);
     for (int64_t e = 0; e < edges; ++e, m += width) {
@@ -285,7 +285,7 @@ template <class T, int R> void program_rows(const EdgeProgram& p) {
   for_rows(p.ptr, p.rows, cost, p.threads, [&](int64_t begin, int64_t end) {
     Runner<T> run(p);
     const auto is_heavy = [&](int64_t r) { return int64_t(p.ptr[r + 1]) - p.ptr[r] > kBlock; };
-    if (p.features < kTile) {
+    if (p.features <= kTile) {
       for (int64_t r = begin; r < end; ++r) {
         if (is_heavy(r)) continue;
         int64_t stop = r + 1;
@@ -344,16 +344,16 @@ template <class T> void program_map(const EdgeProgram& p) {
     std::vector<A> sums(p.groups ? (end - begin) * p.groups : 0, A(0));
     int32_t rows[kLanes];
     for (int64_t f = 0; f < p.features; f += kTile) {
-      const int64_t width = std::min(kTile, p.features - f), step = width >= kTile ? 1 : kLanes / width;
+      const int64_t width = std::min(kTile, p.features - f), step = kLanes / width;
       int64_t row = std::upper_bound(p.ptr, p.ptr + p.rows + 1, int32_t(begin)) - p.ptr - 1;
       for (int64_t k = begin; k < end; k += step) {
         const int64_t edges = std::min(step, end - k);
         for (int64_t e = 0; e < edges; ++e) {
           while (p.ptr[row + 1] <= k + e) ++row;
           rows[e] = int32_t(row);
-          run.prefetch(k + (step == 1 ? kAhead : step) + e, f, width);
+          run.prefetch(k + std::max(step, kAhead) + e, f, width);
         }
-        const A* m = step == 1 ? run.single(k, row, f, width) : run.block(k, edges, rows, f, width);
+        const A* m = run.block(k, edges, rows, f, width);
         for (int64_t e = 0; e < edges; ++e, m += width) {
           if (!p.groups) {
             T* to = out + at(p.edge, k + e) * p.features + f;

@@ -22,6 +22,7 @@ __version__ = "0.1.0"
 _ROOMS = (
     "data",
     "datasets",
+    "dgl",
     "engine",
     "geometry",
     "graph",
@@ -29,6 +30,7 @@ _ROOMS = (
     "loader",
     "nn",
     "ops",
+    "sampler",
     "testing",
     "training",
     "transforms",

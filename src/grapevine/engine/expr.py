@@ -54,7 +54,15 @@ def is_const(e: Expr, value: float) -> bool:
 def add(a: Expr, b: Expr) -> Expr:
     if is_const(a, 0.0):
         return b
-    return a if is_const(b, 0.0) else make("add", a, b)
+    if is_const(b, 0.0):
+        return a
+    if (
+        a.op == b.op == "where" and a.args[0] is b.args[0]
+    ):  # the two branches of one choice, as derivatives make them
+        for (_, p, rest), (_, other, q) in ((a.args, b.args), (b.args, a.args)):
+            if is_const(rest, 0.0) and is_const(other, 0.0):
+                return make("where", a.args[0], p, q)
+    return make("add", a, b)
 
 
 def sub(a: Expr, b: Expr) -> Expr:
@@ -68,7 +76,14 @@ def mul(a: Expr, b: Expr) -> Expr:
         return const(0.0)
     if is_const(a, 1.0):
         return b
-    return a if is_const(b, 1.0) else make("mul", a, b)
+    if is_const(b, 1.0):
+        return a
+    for factor, choice in ((a, b), (b, a)):
+        if factor.op == "const" and math.isfinite(factor.args[0]) and choice.op == "where":
+            condition, p, q = choice.args
+            if is_const(p, 0.0) or is_const(q, 0.0):  # inwards, so that `add` can join the branches
+                return make("where", condition, mul(factor, p), mul(factor, q))
+    return make("mul", a, b)
 
 
 def div(a: Expr, b: Expr) -> Expr:

@@ -51,3 +51,10 @@ def test_the_recorded_nbody_run_reached_its_goal() -> None:
     assert recorded["mean"] <= nbody.GOAL and len(recorded["runs"]) == 3
     assert recorded["linear"] == pytest.approx(nbody.LINEAR, abs=5e-4)
     assert all(run["test"] <= 0.009 for run in recorded["runs"])
+
+
+def test_the_recorded_runs_on_molecules_learned() -> None:
+    qm9 = json.loads((FOLDER / "qm9.json").read_text())
+    assert qm9["test"] < qm9["composition_alone"] / 2
+    aspirin = json.loads((FOLDER / "aspirin_forces.json").read_text())
+    assert aspirin["test"]["force"] < aspirin["mean_as_prediction"]["force"] / 4

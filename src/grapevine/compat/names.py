@@ -1,0 +1,90 @@
+"""Where the names of the peers lead: a table, and how a dotted name is looked up in it."""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+
+#: The packages that can be answered for, and the module that stands for each.
+ROOTS = {
+    "dgl": "grapevine.dgl",
+    "torch_geometric": "grapevine.compat.pyg",
+    "torch_scatter": "grapevine.compat.torch_scatter",
+    "torch_cluster": "grapevine.compat.torch_cluster",
+    "torch_sparse": "grapevine.compat.torch_sparse",
+}
+
+#: Modules whose place differs; a longer entry goes before the shorter one that it begins with.
+_PLACES = {
+    "torch_geometric.nn.conv.message_passing": "grapevine.nn.message_passing",
+    "torch_geometric.nn.glob": "grapevine.nn.pool.glob",
+    "torch_geometric.typing": "grapevine.compat.pyg_typing",
+    "torch_geometric.seed": "grapevine.compat.pyg",
+    "torch_geometric": "grapevine",
+    "dgl.nn.pytorch.glob": "grapevine.dgl.nn.glob",
+    "dgl": "grapevine.dgl",
+}
+
+#: Private files of a peer (the name before the colon is their package) whose contents stand in the package itself.
+_FILES = {
+    "torch_geometric.data": "batch collate data dataset download extract hetero_data in_memory_dataset makedirs "
+    "separate storage temporal view",
+    "torch_geometric.datasets": "planetoid tu_dataset karate fake gnn_benchmark_dataset",
+    "torch_geometric.loader": "cluster data_list_loader dataloader graph_saint hgt_loader imbalanced_sampler "
+    "link_loader link_neighbor_loader neighbor_loader node_loader random_node_loader shadow",
+    "torch_geometric.nn": "data_parallel reshape sequential to_hetero_transformer",
+    "torch_geometric.nn.aggr": "attention deep_sets fused gmt gru lcm lstm mlp quantile scaler set2set "
+    "set_transformer sort variance_preserving",
+    "torch_geometric.nn.conv": "appnp fused_gat_conv gravnet_conv",
+    "torch_geometric.nn.dense": "dense_gat_conv dense_gcn_conv dense_gin_conv dense_graph_conv dense_sage_conv "
+    "diff_pool dmon_pool linear mincut_pool",
+    "torch_geometric.nn.models": "attentive_fp dimenet graph_unet metapath2vec node2vec rev_gnn schnet signed_gcn",
+    "torch_geometric.nn.norm": "diff_group_norm graph_size_norm mean_subtraction_norm msg_norm pair_norm",
+    "torch_geometric.nn.pool": "avg_pool max_pool pan_pool sag_pool voxel_grid",
+    "torch_geometric.transforms": "add_metapaths add_positional_encoding base_transform compose constant "
+    "feature_propagation gcn_norm gdc knn_graph largest_connected_components local_degree_profile "
+    "normalize_features one_hot_degree random_link_split random_node_split sign to_sparse_tensor to_undirected "
+    "two_hop virtual_node",
+    "torch_geometric.utils": "_negative_sampling _subgraph _to_dense_adj _to_dense_batch _softmax _degree _coalesce "
+    "coalesce degree negative_sampling softmax sort_edge_index subgraph to_dense_adj to_dense_batch undirected",
+}
+
+
+def target(name: str) -> str | None:
+    """The module of Grapevine that answers for the dotted name `name`; None if there is none.
+
+    Example:
+        >>> target("dgl.nn.pytorch.conv"), target("torch_geometric.nn"), target("torch_geometric.graphgym")
+        ('grapevine.dgl.nn.pytorch.conv', 'grapevine.nn', None)
+    """
+    if name in ROOTS:
+        return ROOTS[name]
+    for begins, leads_to in _PLACES.items():
+        if name == begins or name.startswith(f"{begins}."):
+            place = leads_to + name[len(begins) :]
+            if _exists(place):
+                return place
+    return None
+
+
+def files(package: str) -> dict[str, str]:
+    """Dotted names of a peer's private files below `package`, and the module that holds what they hold.
+
+    Example:
+        >>> files("torch_geometric.nn.norm")["torch_geometric.nn.norm.pair_norm"]
+        'grapevine.nn.norm'
+    """
+    here = target(package)
+    if here is None or package not in _FILES:
+        return {}
+    leaves = ((leaf, f"{package}.{leaf}") for leaf in _FILES[package].split())
+    return {name: here for leaf, name in leaves if not _exists(f"{here}.{leaf}")}
+
+
+@functools.cache
+def _exists(module: str) -> bool:
+    """Whether a module can be found, without importing it (its parents are imported)."""
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False
