@@ -12,7 +12,7 @@ import importlib
 from typing import Any
 
 from grapevine.edges import Edges
-from grapevine.engine import EdgeTensor, Plan, materialise, materialised, plan, recorded
+from grapevine.engine import EdgeTensor, Plan, materialise, materialised, memory_budget, plan, recorded
 from grapevine.errors import GrapevineError
 from grapevine.ops import backend
 
@@ -45,6 +45,7 @@ __all__ = [
     "backend",
     "materialise",
     "materialised",
+    "memory_budget",
     "plan",
     "recorded",
 ]

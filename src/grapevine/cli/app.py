@@ -13,6 +13,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from grapevine import __version__
 from grapevine.cli import info as about
 from grapevine.cli import report
+from grapevine.cli import run as programs
 from grapevine.cli.graphs import PLANETOID, label, open_graph
 from grapevine.engine import plan as draw_plan
 from grapevine.errors import GrapevineError
@@ -181,6 +182,9 @@ def plan(
 def info() -> None:
     """Shows versions, whether the compiled core runs and why (not), threads, devices, optional packages."""
     Console().print(about.table(), highlight=False, soft_wrap=True)
+
+
+programs.register(app)
 
 
 @app.callback(invoke_without_command=True)

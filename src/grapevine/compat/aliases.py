@@ -32,14 +32,15 @@ class _Aliases(MetaPathFinder, Loader):
         root = fullname.partition(".")[0]
         if root not in self.roots:
             return None
-        if names.target(fullname) is None:
+        place = names.target(fullname)
+        if place is None:
             # Not None: the importers after this one would load our files a second time, as other modules.
             raise ModuleNotFoundError(
                 f"Grapevine, which answers for {root!r} here, has no module {fullname!r}; "
                 f"`grapevine port` lists what a program uses that is not covered",
                 name=fullname,
             )
-        return ModuleSpec(fullname, self, origin=names.target(fullname), is_package=True)
+        return ModuleSpec(fullname, self, origin=place, is_package=True)
 
     def create_module(self, spec: ModuleSpec) -> None:
         return None  # an empty module, which `exec_module` replaces
@@ -52,15 +53,14 @@ class _Aliases(MetaPathFinder, Loader):
         # What is loaded by now has been placed by its package, where a function may stand under a module's name
         # (`dgl.batch`): an import that found nothing in `sys.modules` would put the module over it.
         for loaded, other in list(sys.modules.items()):
-            if loaded.startswith(f"{real}.") and real != "grapevine":
+            if loaded.startswith(f"{real}."):
                 self._give(alias + loaded[len(real) :], other)
-        for name, holder in names.files(alias).items():
-            self._give(name, sys.modules[holder])
 
     def _give(self, alias: str, module: ModuleType) -> None:
-        if alias not in self.given:
-            self.given.add(alias)
-            sys.modules[alias] = module
+        for name in (alias, *names.files(alias)):
+            if name not in self.given:
+                self.given.add(name)
+                sys.modules[name] = module
 
 
 def install(*packages: str, force: bool = False) -> tuple[str, ...]:

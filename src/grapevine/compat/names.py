@@ -14,14 +14,13 @@ ROOTS = {
     "torch_sparse": "grapevine.compat.torch_sparse",
 }
 
-#: Modules whose place differs; a longer entry goes before the shorter one that it begins with.
+#: Modules whose place differs; of two that fit, the first one is taken if it exists.
 _PLACES = {
     "torch_geometric.nn.conv.message_passing": "grapevine.nn.message_passing",
     "torch_geometric.nn.glob": "grapevine.nn.pool.glob",
     "torch_geometric.typing": "grapevine.compat.pyg_typing",
     "torch_geometric.seed": "grapevine.compat.pyg",
     "torch_geometric": "grapevine",
-    "dgl.nn.pytorch.glob": "grapevine.dgl.nn.glob",
     "dgl": "grapevine.dgl",
 }
 
@@ -54,8 +53,8 @@ def target(name: str) -> str | None:
     """The module of Grapevine that answers for the dotted name `name`; None if there is none.
 
     Example:
-        >>> target("dgl.nn.pytorch.conv"), target("torch_geometric.nn"), target("torch_geometric.graphgym")
-        ('grapevine.dgl.nn.pytorch.conv', 'grapevine.nn', None)
+        >>> target("dgl.nn.conv"), target("torch_geometric.nn"), target("torch_geometric.graphgym")
+        ('grapevine.dgl.nn.conv', 'grapevine.nn', None)
     """
     if name in ROOTS:
         return ROOTS[name]
@@ -67,18 +66,17 @@ def target(name: str) -> str | None:
     return None
 
 
-def files(package: str) -> dict[str, str]:
-    """Dotted names of a peer's private files below `package`, and the module that holds what they hold.
+def files(package: str) -> list[str]:
+    """Dotted names of a peer's private files below `package`, for which the package itself answers.
 
     Example:
-        >>> files("torch_geometric.nn.norm")["torch_geometric.nn.norm.pair_norm"]
-        'grapevine.nn.norm'
+        >>> "torch_geometric.nn.norm.pair_norm" in files("torch_geometric.nn.norm")
+        True
     """
-    here = target(package)
-    if here is None or package not in _FILES:
-        return {}
-    leaves = ((leaf, f"{package}.{leaf}") for leaf in _FILES[package].split())
-    return {name: here for leaf, name in leaves if not _exists(f"{here}.{leaf}")}
+    here = target(package) if package in _FILES else None
+    if here is None:
+        return []
+    return [f"{package}.{leaf}" for leaf in _FILES[package].split() if not _exists(f"{here}.{leaf}")]
 
 
 @functools.cache

@@ -1,7 +1,14 @@
 """The engine: lazy edge tensors, the op table, the planner's rules, and the plan one can read."""
 
 from grapevine.engine.edge_tensor import EdgeTensor, materialise, read, scope
-from grapevine.engine.mode import computes_now, is_materialised, materialised, must_be_plain, recorded
+from grapevine.engine.mode import (
+    computes_now,
+    is_materialised,
+    materialised,
+    memory_budget,
+    must_be_plain,
+    recorded,
+)
 from grapevine.engine.plan import Plan, Step, plan
 from grapevine.engine.planner import reduce, softmax
 from grapevine.engine.tree import Side
@@ -15,6 +22,7 @@ __all__ = [
     "is_materialised",
     "materialise",
     "materialised",
+    "memory_budget",
     "must_be_plain",
     "plan",
     "read",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -11,6 +12,9 @@ from torch import Tensor
 from torch.autograd import forward_ad
 from torch.utils._python_dispatch import _len_torch_dispatch_stack
 
+from grapevine.errors import GraphValueError
+
+_budget: ContextVar[int | None] = ContextVar("grapevine_budget", default=None)
 _materialised: ContextVar[bool] = ContextVar("grapevine_materialised", default=False)
 
 
@@ -49,6 +53,60 @@ def records(x: Tensor, num_edges: int) -> bool:
 def is_small(num_edges: int, features: int) -> bool:
     """True for results of so few numbers that planning them costs more than storing them."""
     return num_edges * features < _least.get()
+
+
+_UNITS = {
+    "": 1,
+    "B": 1,
+    "KiB": 1 << 10,
+    "MiB": 1 << 20,
+    "GiB": 1 << 30,
+    "KB": 10**3,
+    "MB": 10**6,
+    "GB": 10**9,
+}
+
+
+@contextmanager
+def memory_budget(size: int | str) -> Iterator[None]:
+    """Bounds the memory of messages that cannot be fused: they are computed in blocks of edges inside the block.
+
+    Each block holds whole destinations, keeps nothing but its reduced rows, and is computed once more in the backward
+    pass. A destination with more edges than fit is a block of its own; second derivatives take everything at once.
+
+    Args:
+        size: bytes, or a text such as "512MiB" or "2GB".
+
+    Raises:
+        GraphValueError: if `size` is no positive size.
+
+    Example:
+        >>> import torch, grapevine as gv
+        >>> edges = gv.Edges(torch.tensor([[0, 1], [1, 0]]), num_nodes=2)
+        >>> mlp = torch.nn.Sequential(torch.nn.Linear(2, 8), torch.nn.ReLU(), torch.nn.Linear(8, 1))
+        >>> x = torch.ones(2, 1)
+        >>> with gv.memory_budget("512MiB"):
+        ...     edges.max(mlp(torch.cat([edges.dst(x), edges.src(x)], dim=-1))).shape
+        torch.Size([2, 1])
+    """
+    token = _budget.set(_bytes(size))
+    try:
+        yield
+    finally:
+        _budget.reset(token)
+
+
+def _bytes(size: int | str) -> int:
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*", str(size))
+    found = int(float(match[1]) * _UNITS.get(match[2], 0)) if match else 0
+    if found <= 0:
+        raise GraphValueError(f"expected a memory budget in bytes, or a text such as '512MiB', got {size!r}")
+    return found
+
+
+def budget() -> int | None:
+    """Bytes that messages may take, or None without a bound."""
+    return _budget.get()
 
 
 def is_materialised() -> bool:

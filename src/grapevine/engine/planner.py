@@ -7,6 +7,7 @@ factor        sum of c(dst) * m                 -> c(dst) times the reduction of
 sink_linear   sum of Linear(m)                  -> Linear(sum of m), the bias once per message
 kernel        copy, or scale by edge, head, feature, with sum / mean / max / min: no message is stored
 fuse          any element-wise message          -> one edge program, reduced or written per edge
+chunk         what is left, over a memory budget -> blocks of destinations, computed again in the backward pass
 """
 
 from __future__ import annotations
@@ -18,15 +19,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from grapevine.engine import evaluate, expr, fused, kernels, plain
+from grapevine.engine import chunk, evaluate, expr, fused, kernels, plain
 from grapevine.engine.edge_tensor import EdgeTensor, materialise, tree_of
 from grapevine.engine.expr import Expr
 from grapevine.engine.fused import Formula, Slot, spread_of
 from grapevine.engine.lowering import element_wise, lower
-from grapevine.engine.mode import computes_now, is_small
+from grapevine.engine.mode import budget, computes_now, is_small
 from grapevine.engine.plan import note
 from grapevine.engine.rules import linear_parts, rewrite
-from grapevine.engine.tree import Apply, Leaf, Node, Side, call, needs_autograd, tail_of
+from grapevine.engine.table import VIEWS
+from grapevine.engine.tree import Apply, Leaf, Many, Node, Side, call, needs_autograd, tail_of, walk
 from grapevine.topology import Topology
 
 #: Dtypes that kernels reduce; others (integers, complex) take ATen's reductions.
@@ -114,6 +116,8 @@ class _Planner:
         if out is None:
             out = self.scaled(node, how)
         if out is None:
+            out = self.chunked(node, how)
+        if out is None:
             out = self.program(node, how)
         if out is not None:
             return out
@@ -122,6 +126,46 @@ class _Planner:
             m = m.expand(self.topology.num_edges, *m.shape[1:])
         why = "the message is given per edge" if isinstance(node, Leaf) else "not element-wise"
         return _stored(self.topology, m, how, why)
+
+    def chunked(self, node: Node, how: str) -> Tensor | None:
+        """Block by block, where the message would not fit into the memory budget."""
+        most = budget()
+        if most is None:
+            return None
+        root = self.with_lifted(node, {})
+        works = (n for n in walk(root) if isinstance(n, Apply) and n.name not in VIEWS)
+        if all(element_wise(n.name) for n in works):
+            return None  # a program stores no message
+        size = chunk.bytes_per_edge(root)
+        if size * self.topology.num_edges <= most:
+            return None
+        parts = chunk.blocks(self.topology, max(most // size, 1))
+        out = chunk.reduce(self.topology, root, how, parts)
+        note("chunk", "edges", out.shape, f"{len(parts)} blocks", out)
+        return out
+
+    def with_lifted(self, node: Node, memo: dict[Node, Node]) -> Node:
+        """The tree with what depends on one side alone computed once per node."""
+        if not isinstance(node, Apply):
+            return node
+        found = memo.get(node)
+        if found is None:
+            if node.side is Side.NONE:
+                found = Leaf(Side.NONE, evaluate.on_nodes(node, self.lifted))
+            elif node.side in (Side.SRC, Side.DST) and self.lifts(node):
+                found = Leaf(node.side, self.lift(node))
+            else:
+                args = tuple(
+                    Many(tuple(self.with_lifted(n, memo) if isinstance(n, Node) else n for n in a.nodes))
+                    if isinstance(a, Many)
+                    else self.with_lifted(a, memo)
+                    if isinstance(a, Node)
+                    else a
+                    for a in node.args
+                )
+                found = Apply(node.name, node.func, args, node.params, node.tail, node.dtype)
+            memo[node] = found
+        return found
 
     def constant(self, node: Node, how: str) -> Tensor:
         """The message depends on its destination alone: every edge of a node carries the same."""

@@ -162,6 +162,8 @@ class Reader:
         expected = int(np.prod(shape, dtype=object)) * torch.empty((), dtype=dtype).element_size()
         if size != expected or any(n < 0 for n in shape):
             raise DGLError(f"expected {expected} bytes for a tensor of {shape} {dtype}, got {size}")
+        if size == 0:
+            return torch.empty(shape, dtype=dtype)
         data = np.frombuffer(self.take(size), np.uint8).copy()
         return torch.from_numpy(data).view(dtype).reshape(shape)
 
