@@ -29,6 +29,7 @@ __version__ = "2.5.0"
 #: Parts that are imported when first used.
 _ROOMS = (
     "core",
+    "data",
     "function",
     "mpops",
     "multiprocessing",
@@ -47,6 +48,8 @@ _OFFERING = ("transforms", "generators", "homophily", "readout", "propagate", "t
 #: Single names of other modules that stand here too.
 _NAMES = {
     "apply_each": "utils",
+    "load_graphs": "data.utils",
+    "save_graphs": "data.utils",
 }
 
 

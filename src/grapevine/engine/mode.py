@@ -50,9 +50,9 @@ def records(x: Tensor, num_edges: int) -> bool:
     return not is_small(num_edges, x.numel() // max(x.shape[0], 1))
 
 
-def is_small(num_edges: int, features: int) -> bool:
+def is_small(num_edges: int, features: int, times: int = 1) -> bool:
     """True for results of so few numbers that planning them costs more than storing them."""
-    return num_edges * features < _least.get()
+    return num_edges * features < times * _least.get()
 
 
 _UNITS = {

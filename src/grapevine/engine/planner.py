@@ -33,6 +33,8 @@ from grapevine.topology import Topology
 
 #: Dtypes that kernels reduce; others (integers, complex) take ATen's reductions.
 FLOATS = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
+#: Programs pay from messages of so many times the numbers that recording pays from.
+_PROGRAM_PAYS = 8
 REDUCTIONS = ("sum", "mean", "max", "min", "mul")
 
 
@@ -261,7 +263,7 @@ class _Planner:
         """One row per edge, stored; where it pays, computed by a program that stores nothing else."""
         if isinstance(node, Apply) and node.side not in (Side.EDGE, Side.NONE):
             widest = tail_of(node.args[0]) if node.name == "sum" else node.tail
-            if not is_small(self.topology.num_edges, math.prod(widest)):
+            if not is_small(self.topology.num_edges, math.prod(widest), _PROGRAM_PAYS):
                 out = self.dot(node)
                 if out is None:
                     out = self.program(node, "map")
@@ -332,6 +334,8 @@ class _Planner:
             if groups == 0 or wide[-1] == 0:
                 return None
         if not isinstance(inner, Apply) or not element_wise(inner.name) or inner.dtype is not self.dtype:
+            return None
+        if is_small(self.topology.num_edges, math.prod(tail), _PROGRAM_PAYS):
             return None
         build = _Build(self, [], [], {})
         root = build.expression(inner)

@@ -92,12 +92,11 @@ class Writer:
 
     def type_graph(self, num_types: int, ends: list[tuple[int, int]]) -> None:
         """Which node types every edge type joins."""
-        dst = torch.tensor([d for _, d in ends], dtype=torch.int64)
-        src = torch.tensor([s for s, _ in ends], dtype=torch.int64)
-        order = torch.argsort(dst, stable=True)
-        ptr = torch.bincount(dst, minlength=num_types).cumsum(0)
+        src, dst = (torch.tensor([pair[side] for pair in ends], dtype=torch.int64) for side in (0, 1))
+        order = torch.argsort(src, stable=True)
+        ptr = torch.bincount(src, minlength=num_types).cumsum(0)
         self.put("Q", TYPE_GRAPH)
-        self.csr((num_types, num_types), torch.cat((ptr.new_zeros(1), ptr)), src[order], order)
+        self.csr((num_types, num_types), torch.cat((ptr.new_zeros(1), ptr)), dst[order], order)
 
     def bytes(self) -> bytes:
         return b"".join(self.parts)
@@ -193,7 +192,7 @@ class Reader:
     def type_graph(self) -> tuple[int, list[tuple[int, int]]]:
         """The number of node types, and the ends of every edge type."""
         self.expect(TYPE_GRAPH, "a graph of types")
-        (count, _), dst, src = self.csr()
+        (count, _), src, dst = self.csr()
         return count, list(zip(src.tolist(), dst.tolist()))
 
 

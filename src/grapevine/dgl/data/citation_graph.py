@@ -7,8 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from grapevine.datasets import Planetoid
 from grapevine.dgl.base import DGLError
 from grapevine.dgl.construct import graph
@@ -83,9 +81,8 @@ class CitationGraphDataset(DGLBuiltinDataset):
         url = _get_dgl_url(f"dataset/{stored}.zip")
         super().__init__(stored, url, raw_dir, (), force_reload, verbose, transform)
         if self.verbose:
-            print(
-                f"{name}: {self._g.num_nodes()} nodes, {self._g.num_edges()} edges, {self.num_classes} classes"
-            )
+            sizes = f"{self._g.num_nodes()} nodes, {self._g.num_edges()} edges, {self.num_classes} classes"
+            print(f"{name}: {sizes}")  # noqa: T201
 
     def download(self) -> None:
         makedirs(self.raw_path)

@@ -84,7 +84,7 @@ class DGLDataset:
                 self.load()
             except Exception:  # a broken cache is made anew, as DGL does; said aloud if asked
                 if self.verbose:
-                    print(traceback.format_exc(), "Loading from cache failed, re-processing.", sep="\n")
+                    print(traceback.format_exc(), "Loading from cache failed, re-processing.", sep="\n")  # noqa: T201
             else:
                 return
         self._download()

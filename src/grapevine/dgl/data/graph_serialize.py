@@ -58,6 +58,8 @@ def save_graphs(
     wanted = ["coo"] if not formats else [formats] if isinstance(formats, str) else list(formats)
     if unknown := set(wanted) - set(_FORMATS):
         raise DGLError(f"expected formats of {list(_FORMATS)}, got {sorted(unknown)}")
+    if len(set(wanted)) > 1:  # DGL mistakes one for the other where only the two compressed ones are there
+        wanted = [*wanted, "coo"]
     path = Path(filename)
     if path.is_dir():
         raise DGLError(f"Filename {filename} is an existing directory.")

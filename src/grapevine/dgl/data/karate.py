@@ -37,8 +37,9 @@ class KarateClubDataset(DGLDataset):
         super().__init__("karate_club", transform=transform)
 
     def process(self) -> None:
-        club = require("networkx").karate_club_graph()
-        self._graph = from_networkx(club)
+        nx = require("networkx")
+        club = nx.karate_club_graph()
+        self._graph = from_networkx(nx.convert_node_labels_to_integers(club).to_directed())
         self._graph.ndata["label"] = torch.tensor([int(club.nodes[i]["club"] != "Mr. Hi") for i in club])
 
     def __getitem__(self, idx: int) -> DGLGraph:

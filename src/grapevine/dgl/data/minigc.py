@@ -75,7 +75,7 @@ class MiniGCDataset(DGLDataset):
         each = self.num_graphs // 8
         counts = [each] * 7 + [self.num_graphs - 7 * each]
         shapes = [(kind, _shape(kind, draw, self)) for kind, n in enumerate(counts) for _ in range(n)]
-        self.graphs = [from_networkx(shape).add_self_loop() for _, shape in shapes]
+        self.graphs = [from_networkx(shape.to_directed()).add_self_loop() for _, shape in shapes]
         self.labels = torch.tensor([kind for kind, _ in shapes])
 
     @property
@@ -101,6 +101,12 @@ class MiniGCDataset(DGLDataset):
 
 
 def _shape(kind: int, draw: Any, size: MiniGCDataset) -> Any:
+    return require("networkx").convert_node_labels_to_integers(
+        _raw_shape(kind, draw, size), ordering="sorted"
+    )
+
+
+def _raw_shape(kind: int, draw: Any, size: MiniGCDataset) -> Any:
     nx = require("networkx")
     n = draw.randint(size.min_num_v, size.max_num_v)
     if kind == 3:

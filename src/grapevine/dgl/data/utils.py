@@ -106,7 +106,7 @@ def download(
     if target.exists() and not overwrite and not (sha1_hash and not check_sha1(str(target), sha1_hash)):
         return str(target)
     if log:
-        print(f"Downloading {target} from {url}...")
+        print(f"Downloading {target} from {url}...")  # noqa: T201
     target.parent.mkdir(parents=True, exist_ok=True)
     # Under another name first, so that a failed download leaves the old file alone.
     fresh = download_file(target.name + ".new", target.parent, url, sha1_hash and f"sha1:{sha1_hash}")
@@ -288,7 +288,7 @@ def add_nodepred_split(dataset: Any, ratio: Sequence[float], ntype: str | None =
         g = dataset[i]
         count = g.num_nodes(ntype)
         order = np.arange(count)
-        np.random.shuffle(order)
+        np.random.shuffle(order)  # noqa: NPY002  (as DGL draws them)
         num_train, num_val = int(count * ratio[0]), int(count * ratio[1])
         parts = np.split(order, [num_train, num_train + num_val])
         for name, part in zip(("train_mask", "val_mask", "test_mask"), parts):
