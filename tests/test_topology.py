@@ -154,3 +154,8 @@ def test_grouping() -> None:
     graph = Topology(src, dst, (3, 4))
     assert grouping(remember_grouping(graph), 4).same_as(graph)
     assert grouping(remember_grouping(graph.reverse()), 3).same_as(graph.reverse())
+
+
+def test_sorted_is_by_destination() -> None:
+    src, dst = torch.tensor([2, 0, 1]), torch.tensor([0, 0, 1])
+    assert Topology(src, dst, (3, 3)).sorted and not Topology(src, dst.flip(0), (3, 3)).sorted

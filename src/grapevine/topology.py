@@ -112,6 +112,11 @@ class Topology:
         return self._order(1 - self._flip)
 
     @property
+    def sorted(self) -> bool:
+        """True where the edges came in ascending order of their destinations, so that kernels need no permutation."""
+        return self.by_dst.perm is None
+
+    @property
     def by_src(self) -> Order:
         """The edges grouped by source; built on first use."""
         return self._order(self._flip)

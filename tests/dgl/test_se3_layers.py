@@ -57,9 +57,11 @@ class Pair(nn.Module):
             nn.Linear(edge, 32), nn.LayerNorm(32), nn.ReLU(), nn.Linear(32, 32), nn.LayerNorm(32), nn.ReLU(),
             nn.Linear(32, c_in * c_out * frequencies, bias=False))
 
-    def forward(self, features: Tensor, invariants: Tensor, basis: Tensor) -> Tensor:
+    def forward(self, features: Tensor, invariants: Tensor, basis: Tensor | None) -> Tensor:
+        radial = self.radial_func.net(invariants).view(len(invariants), self.c_out, -1)
+        if basis is None:  # from scalars to scalars
+            return radial @ features
         count, width, _, out_width = basis.shape
-        radial = self.radial_func.net(invariants).view(count, self.c_out, -1)
         return radial @ (features @ basis.reshape(count, width, -1)).view(count, -1, out_width)
 
 
@@ -116,7 +118,7 @@ for dtype in (torch.float32, torch.float64):
     i = inputs(case, dtype)
     conv = Conv({0: 5, 1: 3}, {0: 4, 1: 2}, 4).to(dtype)
     conv.load_state_dict(case["state_dict"])
-    basis = get_basis(graph.edata["rel_pos"], 1)
+    basis = {**get_basis(graph.edata["rel_pos"], 1), "0,0": None}
     results["conv_none", dtype] = finish(case, i, conv(of(i, "f"), of(i, "e"), graph, basis))
 
 # Graphs without edges, the mean, pooling of features of three dimensions, and what the tests of such layers use.
