@@ -81,9 +81,11 @@ def test_mistakes_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
 
 
 def test_modules_that_are_not_there_say_so() -> None:
-    compat.install("torch_scatter")
-    with pytest.raises(ModuleNotFoundError, match="has no module 'torch_scatter.composite'"):
-        importlib.import_module("torch_scatter.composite")
+    finder = aliases._Aliases(["torch_geometric"])
+    with pytest.raises(ModuleNotFoundError, match=r"has no module 'torch_geometric\.graphgym'") as caught:
+        finder.find_spec("torch_geometric.graphgym")
+    assert caught.value.name == "torch_geometric.graphgym"
+    assert finder.find_spec("torch") is None
 
 
 @pytest.mark.parametrize(

@@ -104,16 +104,17 @@ def graphs(draw: Any) -> tuple[Tensor, int, int]:
     return torch.tensor(pairs, dtype=torch.long).view(-1, 2).t(), num_src, num_dst
 
 
-@settings(max_examples=600)
+@settings(max_examples=2000)
 @given(
     program=programs,
     graph=graphs(),
     tail=st.sampled_from([(), (1,), (3,), (2, 3)]),
     how=st.sampled_from(["sum", "mean", "max", "min", "softmax", "value"]),
     seed=st.integers(0, 2**16),
+    budget=st.sampled_from(["1GiB", 200]),
 )
 def test_engine_equals_materialised(
-    program: Any, graph: tuple[Tensor, int, int], tail: tuple[int, ...], how: str, seed: int
+    program: Any, graph: tuple[Tensor, int, int], tail: tuple[int, ...], how: str, seed: int, budget: Any
 ) -> None:
     index, num_src, num_dst = graph
     generator = torch.Generator().manual_seed(seed)
@@ -152,7 +153,7 @@ def test_engine_equals_materialised(
             second = list(torch.autograd.grad(total, leaves, allow_unused=True))
         return [out, *first, *second]
 
-    with gv.recorded():
+    with gv.recorded(), gv.memory_budget(budget):
         got = outcome()
     with gv.materialised():
         want = outcome()

@@ -35,6 +35,7 @@ _ROOMS = (
     "multiprocessing",
     "nn",
     "ops",
+    "sampling",
     "sparse",
     "transform",
     "transforms",

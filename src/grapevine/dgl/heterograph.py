@@ -13,6 +13,7 @@ from grapevine.dgl.frame import Frame
 from grapevine.dgl.matrices import MatrixMethods
 from grapevine.dgl.mutation import MutationMethods
 from grapevine.dgl.placement import PlacementMethods
+from grapevine.dgl.sampled import SamplingMethods
 from grapevine.dgl.slices import SliceMethods, combine_frames, combine_names
 from grapevine.dgl.structure import Schema
 
@@ -26,6 +27,7 @@ class DGLGraph(
     MatrixMethods,
     DerivedMethods,
     FilterMethods,
+    SamplingMethods,
 ):
     """A graph with features, directed, with several types of nodes and edges if need be.
 
