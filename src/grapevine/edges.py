@@ -128,10 +128,10 @@ class Edges(Topology):
         """The same edges on another device."""
         if torch.device(device) == self.device:
             return self
-        return Edges((self.src_index.to(device), self.dst_index.to(device)), size=self.size)
+        return known_good(self.src_index.to(device), self.dst_index.to(device), self.size)
 
     def __reduce__(self) -> Any:
-        return _rebuild, (self.src_index, self.dst_index, self.size)
+        return known_good, (self.src_index, self.dst_index, self.size)
 
     def __repr__(self) -> str:
         return f"Edges({self.num_src} -> {self.num_dst} nodes, {self.num_edges} edges, {self.device})"
@@ -210,8 +210,11 @@ class Edges(Topology):
             )
 
 
-def _rebuild(src: Tensor, dst: Tensor, size: tuple[int, int]) -> Edges:
-    return Edges((src, dst), size=size)
+def known_good(src: Tensor, dst: Tensor, size: tuple[int, int]) -> Edges:
+    """Edges from ids that come from other edges, and need not be validated again."""
+    edges = Edges.__new__(Edges)
+    Topology.__init__(edges, src, dst, size, validate=False)
+    return edges
 
 
 def _entries(adjacency: Tensor) -> tuple[Tensor, Tensor]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import os
+import runpy
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -118,3 +119,16 @@ def test_what_a_name_leads_to(name: str, expected: str | None) -> None:
 def test_every_private_file_named_in_the_table_has_a_package() -> None:
     for package in names._FILES:
         assert names.target(package) is not None, package
+
+
+def test_the_package_runs_programs_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(
+        "import sys, torch_scatter; sys.stdout.write(f'{__name__} {torch_scatter.__name__} {sys.argv[1]}')"
+    )
+    monkeypatch.setattr(aliases, "installed", lambda name: name in ("dgl", "torch_geometric"))
+    monkeypatch.setattr(sys, "argv", ["grapevine.compat", str(program), "--x"])
+    runpy.run_module("grapevine.compat", run_name="__main__")
+    assert capsys.readouterr().out == "__main__ grapevine.compat.torch_scatter --x"

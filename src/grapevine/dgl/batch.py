@@ -10,8 +10,7 @@ from torch import Tensor
 
 from grapevine.dgl.base import ALL, EID, NID, DGLError, is_all
 from grapevine.dgl.frame import Frame
-from grapevine.dgl.structure import known_good
-from grapevine.edges import Edges
+from grapevine.edges import Edges, known_good
 
 if TYPE_CHECKING:
     from grapevine.dgl.heterograph import DGLGraph

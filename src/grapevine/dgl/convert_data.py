@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from grapevine.dgl.base import DGLError
-from grapevine.dgl.structure import known_good, moved, resolve
-from grapevine.edges import Edges
+from grapevine.dgl.structure import resolve
+from grapevine.edges import Edges, known_good
 from grapevine.errors import require
 from grapevine.graph.sorting import ptr2index
 
@@ -102,7 +102,7 @@ def _tops(src: Tensor, dst: Tensor) -> tuple[int, int]:
 def relation(src: Tensor, dst: Tensor, size: tuple[int, int], device: Any = None) -> Edges:
     """Edges of ids that `edge_list` has looked at."""
     edges = known_good(src, dst, size)
-    return edges if device is None else moved(edges, resolve(device))
+    return edges if device is None else edges.to(resolve(device))
 
 
 # -- matrices and graphs of other packages -----------------------------------------------------------

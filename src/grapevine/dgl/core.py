@@ -16,9 +16,9 @@ from grapevine.dgl.function.base import BuiltinFunction
 from grapevine.dgl.function.message import MessageFunction
 from grapevine.dgl.function.reducer import SimpleReduceFunction
 from grapevine.dgl.mailbox import Mail, Mailbox
-from grapevine.dgl.structure import EType, GraphStructure, known_good
+from grapevine.dgl.structure import EType, GraphStructure
 from grapevine.dgl.udf import EdgeBatch, NodeBatch
-from grapevine.edges import Edges
+from grapevine.edges import Edges, known_good
 
 __all__ = ["Hop", "is_builtin", "message_passing"]
 

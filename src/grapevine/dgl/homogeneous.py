@@ -13,7 +13,8 @@ from grapevine.dgl.construct import graph
 from grapevine.dgl.heterograph import DGLGraph
 from grapevine.dgl.relabel import by_appearance
 from grapevine.dgl.slices import combine_frames, type_and_id
-from grapevine.dgl.structure import EType, Schema, known_good
+from grapevine.dgl.structure import EType, Schema
+from grapevine.edges import known_good
 
 __all__ = ["to_heterogeneous", "to_homogeneous"]
 

@@ -9,7 +9,7 @@ import torch
 from grapevine.dgl.base import DGLError
 from grapevine.dgl.frame import Frame
 from grapevine.dgl.heterograph import DGLGraph
-from grapevine.dgl.structure import known_good
+from grapevine.edges import known_good
 
 __all__ = ["merge"]
 

@@ -12,8 +12,9 @@ from grapevine.dgl.base import EID, NID, DGLError
 from grapevine.dgl.batching import BatchMethods
 from grapevine.dgl.features import FeatureMethods
 from grapevine.dgl.relabel import check_ids, without
-from grapevine.dgl.structure import EType, known_good
+from grapevine.dgl.structure import EType
 from grapevine.dgl.subgraph import edge_subgraph, node_subgraph
+from grapevine.edges import known_good
 
 if TYPE_CHECKING:
     from grapevine.dgl.heterograph import DGLGraph

@@ -11,8 +11,8 @@ from torch import Tensor
 from grapevine.dgl.base import EID, NID, DGLError
 from grapevine.dgl.queries import rows_of_order
 from grapevine.dgl.relabel import by_appearance, position_of
-from grapevine.dgl.structure import HOMOGENEOUS, known_good
-from grapevine.edges import Edges
+from grapevine.dgl.structure import HOMOGENEOUS
+from grapevine.edges import Edges, known_good
 from grapevine.errors import require
 from grapevine.graph.direction import to_undirected
 from grapevine.graph.loops import remove_self_loops

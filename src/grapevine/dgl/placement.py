@@ -10,7 +10,7 @@ from typing_extensions import Self
 
 from grapevine.dgl.base import DGLError
 from grapevine.dgl.features import FeatureMethods
-from grapevine.dgl.structure import FORMATS, moved, resolve
+from grapevine.dgl.structure import FORMATS, resolve
 
 
 class PlacementMethods(FeatureMethods):
@@ -34,7 +34,7 @@ class PlacementMethods(FeatureMethods):
         graph = self._shallow()
         graph._device = target
         graph._pinned = False
-        graph._relations = [moved(relation, target) for relation in self._relations]
+        graph._relations = [relation.to(target) for relation in self._relations]
         graph._node_frames = [frame.to(target, **kwargs) for frame in self._node_frames]
         graph._edge_frames = [frame.to(target, **kwargs) for frame in self._edge_frames]
         if self._batch_num_nodes is not None:

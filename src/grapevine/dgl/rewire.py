@@ -15,9 +15,9 @@ from grapevine.dgl.frame import Frame
 from grapevine.dgl.partition import metis_partition_assignment
 from grapevine.dgl.queries import rows_of_order, sorted_pairs
 from grapevine.dgl.relabel import selected
-from grapevine.dgl.structure import EType, Schema, known_good
+from grapevine.dgl.structure import EType, Schema
 from grapevine.dgl.subgraph import edge_subgraph, node_subgraph
-from grapevine.edges import Edges
+from grapevine.edges import Edges, known_good
 from grapevine.utils import scatter
 
 if TYPE_CHECKING:

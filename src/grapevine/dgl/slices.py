@@ -12,7 +12,8 @@ from typing_extensions import Self
 from grapevine.dgl.base import EID, ETYPE, NID, NTYPE, DGLError
 from grapevine.dgl.features import FeatureMethods
 from grapevine.dgl.frame import Frame
-from grapevine.dgl.structure import EType, Schema, known_good
+from grapevine.dgl.structure import EType, Schema
+from grapevine.edges import known_good
 
 WHOLE = slice(None)
 

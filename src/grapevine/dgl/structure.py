@@ -272,20 +272,6 @@ class GraphStructure:
         return ids.reshape(-1)
 
 
-def known_good(src: Tensor, dst: Tensor, size: tuple[int, int]) -> Edges:
-    """Edges whose ids need no check, because they come from checked ones."""
-    edges = Edges.__new__(Edges)
-    super(Edges, edges).__init__(src, dst, size, validate=False)
-    return edges
-
-
-def moved(edges: Edges, device: torch.device) -> Edges:
-    """The same edges on another device."""
-    if edges.device == device:
-        return edges
-    return known_good(edges.src_index.to(device), edges.dst_index.to(device), edges.size)
-
-
 def resolve(device: Any) -> torch.device:
     """A device with its number, as tensors report it."""
     found = torch.device("cuda", device) if isinstance(device, int) else torch.device(device)

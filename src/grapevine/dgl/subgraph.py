@@ -11,8 +11,8 @@ from torch import Tensor
 from grapevine.dgl.base import EID, NID, DGLError
 from grapevine.dgl.queries import endpoints, rows_of_order
 from grapevine.dgl.relabel import by_appearance, by_node_type, distinct, edge_ids, locate, node_ids, selected
-from grapevine.dgl.structure import EType, Schema, known_good
-from grapevine.edges import Edges
+from grapevine.dgl.structure import EType, Schema
+from grapevine.edges import Edges, known_good
 
 if TYPE_CHECKING:
     from grapevine.dgl.heterograph import DGLGraph

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from grapevine.dgl.base import ALL, DGLError, is_all
 from grapevine.dgl.function.algebra import lowered
-from grapevine.dgl.structure import GraphStructure, known_good
-from grapevine.edges import Edges
+from grapevine.dgl.structure import GraphStructure
+from grapevine.edges import Edges, known_good
 
 __all__ = ["edge_softmax"]
 

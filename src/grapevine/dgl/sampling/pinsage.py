@@ -11,7 +11,8 @@ from torch import Tensor
 from grapevine.dgl.base import DGLError
 from grapevine.dgl.sampling.neighbor import _first_in_rows
 from grapevine.dgl.sampling.randomwalks import random_walk
-from grapevine.dgl.structure import Schema, known_good
+from grapevine.dgl.structure import Schema
+from grapevine.edges import known_good
 
 if TYPE_CHECKING:
     from grapevine.dgl.heterograph import DGLGraph

@@ -7,8 +7,7 @@ from torch import Tensor
 
 from grapevine.dgl.base import DGLError
 from grapevine.dgl.heterograph import DGLGraph
-from grapevine.dgl.structure import known_good
-from grapevine.edges import Edges
+from grapevine.edges import Edges, known_good
 from grapevine.graph.sorting import index2ptr, lexsort
 from grapevine.ops import Order
 

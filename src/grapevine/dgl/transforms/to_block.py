@@ -11,8 +11,9 @@ from torch import Tensor
 from grapevine.dgl.base import EID, NID, DGLError
 from grapevine.dgl.heterograph import DGLBlock, DGLGraph
 from grapevine.dgl.relabel import by_appearance, by_node_type, locate, selected
-from grapevine.dgl.structure import Schema, known_good
+from grapevine.dgl.structure import Schema
 from grapevine.dgl.subgraph import compacted
+from grapevine.edges import known_good
 
 __all__ = ["compact_graphs", "to_block"]
 
