@@ -114,6 +114,16 @@ def gated(base: Any) -> Any:
     return Gated
 
 
+def gated_in_dgl(dgl: Any, graph: Any, x: Tensor, w: Tensor) -> Tensor:
+    with graph.local_scope():
+        graph.ndata["x"], graph.edata["w"] = x, w
+        graph.update_all(
+            lambda edges: {"m": (edges.src["x"] + edges.data["w"] * edges.dst["x"]).relu()},
+            dgl.function.sum("m", "out"),
+        )
+        return graph.ndata["out"]
+
+
 def heads(name: str) -> Callable[[Any, int], torch.nn.Module]:
     return lambda library, f: getattr(library, name)(f, f // 4, heads=4)
 
@@ -133,7 +143,7 @@ CASES = (
     message("mean", copy, "mean", False, lambda d, g, x, w: d.ops.copy_u_mean(g, x)),
     message("max", copy, "max", False, lambda d, g, x, w: d.ops.copy_u_max(g, x)),
     message("scaled", scale, "sum", True, lambda d, g, x, w: d.ops.u_mul_e_sum(g, x, w)),
-    message("gated", gated, "sum", True),
+    message("gated", gated, "sum", True, gated_in_dgl),
     layer("edge_network", edge_network),
     layer("gat", heads("GATConv")),
     layer("gatv2", heads("GATv2Conv")),

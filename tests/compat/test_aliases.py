@@ -32,6 +32,7 @@ def test_one_module_under_two_names() -> None:
     assert compat.install("torch_scatter", "torch_sparse") == ("torch_scatter", "torch_sparse")
     assert set(sys.modules) == before  # nothing is imported until it is asked for
     module = importlib.import_module("torch_scatter")
+    del sys.modules["torch_scatter"]  # a program may reload
     assert module is importlib.import_module("grapevine.compat.torch_scatter")
     assert module.__spec__ is not None and module.__spec__.name == "grapevine.compat.torch_scatter"
     compat.uninstall()

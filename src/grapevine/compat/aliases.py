@@ -49,7 +49,8 @@ class _Aliases(MetaPathFinder, Loader):
         alias = module.__name__
         real = names.target(alias)
         assert real is not None
-        self._give(alias, importlib.import_module(real))
+        sys.modules[alias] = importlib.import_module(real)
+        self._give(alias, sys.modules[alias])
         # What is loaded by now has been placed by its package, where a function may stand under a module's name
         # (`dgl.batch`): an import that found nothing in `sys.modules` would put the module over it.
         for loaded, other in list(sys.modules.items()):
@@ -58,9 +59,8 @@ class _Aliases(MetaPathFinder, Loader):
 
     def _give(self, alias: str, module: ModuleType) -> None:
         for name in (alias, *names.files(alias)):
-            if name not in self.given:
+            if sys.modules.setdefault(name, module) is module:
                 self.given.add(name)
-                sys.modules[name] = module
 
 
 def install(*packages: str, force: bool = False) -> tuple[str, ...]:
