@@ -30,6 +30,7 @@ __version__ = "2.5.0"
 _ROOMS = (
     "core",
     "data",
+    "dataloading",
     "function",
     "mpops",
     "multiprocessing",
@@ -51,6 +52,10 @@ _NAMES = {
     "apply_each": "utils",
     "load_graphs": "data.utils",
     "save_graphs": "data.utils",
+    "set_dst_lazy_features": "dataloading",
+    "set_edge_lazy_features": "dataloading",
+    "set_node_lazy_features": "dataloading",
+    "set_src_lazy_features": "dataloading",
 }
 
 

@@ -258,7 +258,7 @@ def split_dataset(
         DGLError: if the fractions are not 1 in all.
 
     Example:
-        >>> [list(part.indices) for part in split_dataset(range(10), [0.5, 0.3, 0.2])]
+        >>> [[int(i) for i in part.indices] for part in split_dataset(range(10), [0.5, 0.3, 0.2])]
         [[0, 1, 2, 3, 4], [5, 6, 7], [8, 9]]
     """
     fractions = np.asarray([0.8, 0.1, 0.1] if frac_list is None else frac_list)
