@@ -123,9 +123,8 @@ def scipy_entries(sp_mat: Any) -> Any:
 
 def numbered(nx_graph: Any) -> Any:
     """A networkx graph with both directions of every edge, its nodes numbered in the order of their labels."""
-    if not nx_graph.is_directed():
-        nx_graph = nx_graph.to_directed()
-    return require("networkx").convert_node_labels_to_integers(nx_graph, ordering="sorted")
+    nx_graph = require("networkx").convert_node_labels_to_integers(nx_graph, ordering="sorted")
+    return nx_graph if nx_graph.is_directed() else nx_graph.to_directed()
 
 
 def ordered_edges(nx_graph: Any, id_name: str | None = None) -> list[tuple[Any, Any, dict[str, Any]]]:

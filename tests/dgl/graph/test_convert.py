@@ -48,6 +48,7 @@ SOURCES: dict[str, Callable[[Any], Any]] = {
         sp.coo_matrix(([1], ([1], [3])), (2, 5)), "u", "e", "v", "w"
     ),
     "undirected": lambda lib: lib.from_networkx(nx.path_graph(4)),
+    "karate": lambda lib: lib.from_networkx(nx.karate_club_graph()),
     "directed": lambda lib: lib.from_networkx(directed(), ["x", "y"], ["w"]),
     "directed ids": lambda lib: lib.from_networkx(directed(), edge_attrs=["w"], edge_id_attr_name="id"),
     "no edges": lambda lib: lib.from_networkx(nx.empty_graph(3)),

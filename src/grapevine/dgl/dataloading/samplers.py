@@ -39,7 +39,7 @@ class NeighborSampler(BlockSampler):
 
     Args:
         fanouts: k of every layer, from input to output; each may be a dict by edge type; -1 takes all.
-        edge_dir: `"in"` or `"out"`.
+        edge_dir: `"in"`; `"out"` only where the drawn edges end at the seeds too, as blocks must.
         prob: the edge feature with the weights of the draw.
         mask: the edge feature that says which edges may be drawn; not together with `prob`.
         replace: draw with replacement.
