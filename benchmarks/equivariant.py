@@ -113,15 +113,14 @@ def transformer(model: SE3TransformerWrapper, graph: PointGraph, x: dict, edge: 
     return x
 
 
-def se3(kind: str) -> tuple[dict[str, Run], str]:
-    """RFdiffusion's two configurations on 128 residues."""
+def se3(kind: str, length: int = 128) -> tuple[dict[str, Run], str]:
+    """RFdiffusion's two configurations, on 128 residues."""
     torch.manual_seed(0)
     full = kind == "full"
     scalars, channels = (8, 32) if full else (64, 64)
     model = SE3TransformerWrapper(1, 32, 2, 4, 4, scalars, scalars, 3, 2, channels)
     for p in model.parameters():
         nn.init.normal_(p, std=0.2)
-    length = 128
     xyz = 10 * torch.randn(1, length, 3)
     pair, idx = torch.randn(1, length, length, channels), torch.arange(length).unsqueeze(0)
     graph, edge = make_full_graph(xyz, pair, idx) if full else make_topk_graph(xyz, pair, idx, 64, 1)
@@ -224,11 +223,18 @@ def nbody(systems: int = 100) -> tuple[dict[str, Run], str]:
     return {"grapevine": contender(ours), "reference": contender(reference)}, f"{systems} systems of 5 bodies"
 
 
-CASES: dict[str, Callable[[], tuple[dict[str, Run], str]]] = {
+Case = Callable[[], tuple[dict[str, Run], str]]
+CASES: dict[str, Case] = {
     "se3_topk": lambda: se3("topk"),
     "se3_full": lambda: se3("full"),
     "egnn_nbody": nbody,
     "egnn_dense": dense,
+}
+SMALL: dict[str, Case] = {
+    "se3_topk": lambda: se3("topk", 16),
+    "se3_full": lambda: se3("full", 16),
+    "egnn_nbody": lambda: nbody(2),
+    "egnn_dense": lambda: dense(50),
 }
 
 
@@ -261,7 +267,11 @@ def saved(run: Run) -> float:
 
 
 def peak(case: str, contender: str, threads: int) -> float:
-    """MB by which a fresh process grows in its first run, after a small one of the same kind."""
+    """MB by which a fresh process grows in its first run, after a small one of the same kind.
+
+    The small one brings in what torch loads at the first backward pass of a process, whoever asks for it (sympy alone
+    takes 35 MB).
+    """
     code = f"from benchmarks import equivariant as b; b.grow({case!r}, {contender!r}, {threads})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     return float(done.stdout)
@@ -269,8 +279,7 @@ def peak(case: str, contender: str, threads: int) -> float:
 
 def grow(case: str, contender: str, threads: int) -> None:
     torch.set_num_threads(threads)
-    if case == "egnn_dense":
-        dense(50)[0][contender]()
+    SMALL[case]()[0][contender]()
     run = CASES[case]()[0][contender]
     Path("/proc/self/clear_refs").write_text("5")  # forgets the highest mark so far
     before = resident("VmRSS")

@@ -2,9 +2,10 @@
 
 A power-law graph (1 M nodes, 20 M edges, both ends drawn with weight rank^(-2/3)), batches of 1024 random seeds,
 fan-outs [15, 10, 5] without replacement, one thread; medians per batch. DGL takes part where it is installed.
+Then whole loaders beside the sampler alone, on free cores and with one core kept busy by another process.
 
     python -m benchmarks.sampling
-    python -m benchmarks.sampling --nodes 100000 --edges 2000000 --json out.json
+    python -m benchmarks.sampling --parts loaders --nodes 100000 --edges 2000000 --json out.json
 """
 
 from __future__ import annotations
@@ -14,8 +15,11 @@ import importlib.util
 import json
 import os
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -142,23 +146,13 @@ def epochs(data: Data, batches: int, rounds: int = 3) -> dict[str, float]:
     return {name: statistics.median(t) for name, t in times.items()}
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--nodes", type=int, default=1_000_000)
-    parser.add_argument("--edges", type=int, default=20_000_000)
-    parser.add_argument("--batches", type=int, default=40)
-    parser.add_argument("--json", default=None)
-    args = parser.parse_args()
-    torch.set_num_threads(1)
-    torch.manual_seed(0)
-    console = Console()
-    edge_index = power_law(args.nodes, args.edges)
-    data = Data(edge_index=edge_index, num_nodes=args.nodes)
-    data.edge_weight = torch.rand(args.edges)
-    data.edge_time = torch.randint(1000, (args.edges,))
-    limit = torch.full((args.nodes,), 600)
+def samplers(data: Data, batches: int) -> dict[str, dict[str, float]]:
+    """Medians of all ways of sampling, and of DGL."""
+    num_nodes, num_edges = data.num_nodes or 0, data.num_edges
+    data = Data(edge_index=data.edge_index, num_nodes=num_nodes)
+    data.edge_weight = torch.rand(num_edges)
+    data.edge_time = torch.randint(1000, (num_edges,))
+    limit = torch.full((num_nodes,), 600)
     contenders = {
         "uniform (PyG's hops)": ours(data),
         "uniform (DGL's hops)": ours(data, expand="all"),
@@ -167,26 +161,70 @@ def main() -> int:
         "disjoint": ours(data, disjoint=True),
         "temporal, uniform": ours(data, limit, time_attr="edge_time"),
         "temporal, last": ours(data, limit, time_attr="edge_time", temporal_strategy="last"),
-        "3 edge types": several_types(edge_index, args.nodes),
+        "3 edge types": several_types(data.edge_index, num_nodes),
     }
     if importlib.util.find_spec("dgl") is not None:
-        contenders["DGL"] = dgl_sampler(edge_index, args.nodes)
-    batches = [torch.randperm(args.nodes)[:1024] for _ in range(args.batches)]
-    report = measure(contenders, batches)
-    table = Table("sampler", "ms / batch", "nodes", "edges", "M edges / s", "against DGL, per edge")
-    for name, row in report.items():
-        ratio = f"{row['Medges/s'] / report['DGL']['Medges/s']:.2f}" if "DGL" in report else "-"
-        table.add_row(
-            name, f"{row['ms']:.1f}", f"{row['nodes']:.0f}", f"{row['edges']:.0f}", f"{row['Medges/s']:.1f}", ratio
-        )  # fmt: skip
-    console.print(table)
-    del data.edge_weight, data.edge_time
-    loaders = epochs(data, args.batches)
-    for name, ms in loaders.items():
-        console.print(f"{name}: {ms:.2f} ms / batch ({ms / loaders['sampler alone']:.2f})")
+        contenders["DGL"] = dgl_sampler(data.edge_index, num_nodes)
+    return measure(contenders, [torch.randperm(num_nodes)[:1024] for _ in range(batches)])
+
+
+def with_one_core_busy(run: Callable[[], dict[str, float]]) -> dict[str, float]:
+    """What `run` measures while another process spins on one of the cores."""
+    busy = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    try:
+        time.sleep(0.5)
+        return run()
+    finally:
+        busy.kill()
+        busy.wait()
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--nodes", type=int, default=1_000_000)
+    parser.add_argument("--edges", type=int, default=20_000_000)
+    parser.add_argument("--batches", type=int, default=40)
+    parser.add_argument(
+        "--parts", nargs="+", default=["samplers", "loaders"], choices=["samplers", "loaders"]
+    )
+    parser.add_argument("--graph", type=Path, default=None, help="a file *.npy to keep the graph in")
+    parser.add_argument("--json", default=None)
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    console = Console()
+    if args.graph is not None and args.graph.exists():
+        edge_index = torch.from_numpy(np.load(args.graph))
+    else:
+        edge_index = power_law(args.nodes, args.edges)
+        if args.graph is not None:
+            np.save(args.graph, edge_index.numpy())
+    data = Data(edge_index=edge_index, num_nodes=args.nodes)
+    report: dict[str, dict[str, Any]] = {}
+    if "samplers" in args.parts:
+        report["samplers"] = samplers(data, args.batches)
+        table = Table(
+            "sampler", "ms / batch", "nodes", "edges", "M edges / s", "against uniform", "against DGL"
+        )
+        uniform, peer = report["samplers"]["uniform (PyG's hops)"], report["samplers"].get("DGL")
+        for name, row in report["samplers"].items():
+            rate = row["Medges/s"]
+            ratio = "-" if peer is None else f"{rate / peer['Medges/s']:.2f}"
+            sizes = (f"{row['nodes']:.0f}", f"{row['edges']:.0f}", f"{rate:.1f}")
+            table.add_row(name, f"{row['ms']:.1f}", *sizes, f"{rate / uniform['Medges/s']:.2f}", ratio)
+        console.print(table)
+    if "loaders" in args.parts:
+        parts = {"cores free": epochs, "one core busy": lambda *a: with_one_core_busy(lambda: epochs(*a))}
+        for name, run in parts.items():
+            report[name] = run(data, args.batches)
+            for loader, ms in report[name].items():
+                alone = report[name]["sampler alone"]
+                console.print(f"{name}: {loader}: {ms:.2f} ms / batch ({ms / alone:.2f})")
     if args.json:
         with open(args.json, "w") as out:
-            json.dump({"samplers": report, "loaders": loaders}, out, indent=1)
+            json.dump(report, out, indent=1)
     return 0
 
 

@@ -4,21 +4,24 @@
 #include "kernels.h"
 #include "numeric.h"
 #include "rows.h"
+#include "sums.h"
 
 namespace gv {
 namespace GV_ISA {
 namespace {
 
+template <class T> inline void add_products(typename Lanes<wide_t<T>>::type& lane, const T* a, const T* b, int64_t n) {
+  wide_t<T> product[16] = {};
+  for (int j = 0; j < n; ++j) product[j] = widen(a[j]) * widen(b[j]);
+  add_lanes<wide_t<T>>(lane, product, 16);
+}
+
 template <class T> inline wide_t<T> dot(const T* a, const T* b, int64_t n) {
-  constexpr int kLanes = 16;  // fixed, so that the order of additions is
-  wide_t<T> lane[kLanes] = {};
+  typename Lanes<wide_t<T>>::type lane = {};
   int64_t f = 0;
-  for (; f + kLanes <= n; f += kLanes)
-    for (int j = 0; j < kLanes; ++j) lane[j] += widen(a[f + j]) * widen(b[f + j]);
-  for (int j = 0; f < n; ++f, ++j) lane[j] += widen(a[f]) * widen(b[f]);
-  for (int half = kLanes / 2; half > 0; half /= 2)
-    for (int j = 0; j < half; ++j) lane[j] += lane[j + half];
-  return lane[0];
+  for (; f + 16 <= n; f += 16) add_products(lane, a + f, b + f, 16);
+  if (f < n) add_products(lane, a + f, b + f, n - f);
+  return fold<wide_t<T>>(lane);
 }
 
 // The same for short heads, D features each: lanes that stay empty above are left out, so the sums are the same.
@@ -46,7 +49,9 @@ template <class T> inline void dots(const T* a, const T* b, T* to, int64_t heads
 template <class T> void edge_dot(const EdgeDot& p) {
   const int64_t edges = p.ptr[p.rows], d = p.heads ? p.features / p.heads : 0, piece = 2048;
   advise_huge(p.out, edges * p.heads * int64_t(sizeof(T)));
-  T* out = static_cast<T*>(p.out);
+  const bool arrange = p.edge && is_short<T>(p.heads);
+  const Fresh<T> ordered = fresh<T>(arrange ? edges * p.heads : 0);
+  T* out = arrange ? ordered.get() : static_cast<T*>(p.out);
   for_each((edges + piece - 1) / piece, piece * (p.features + 8), p.threads, [&](int64_t i) {
     const int64_t first = i * piece, last = std::min(first + piece, edges);
     int64_t r = std::upper_bound(p.ptr, p.ptr + p.rows + 1, int32_t(first)) - p.ptr - 1;
@@ -58,10 +63,10 @@ template <class T> void edge_dot(const EdgeDot& p) {
         const char* ahead = reinterpret_cast<const char*>(static_cast<const T*>(p.b) + at(p.b_row, k + kAhead) * p.features);
         for (int64_t c = 0; c < p.features * int64_t(sizeof(T)); c += 64) __builtin_prefetch(ahead + c);
       }
-      T* to = out + at(p.edge, k) * p.heads;
-      dots(a, b, to, p.heads, d);
+      dots(a, b, out + (arrange ? k : at(p.edge, k)) * p.heads, p.heads, d);
     }
   });
+  if (arrange) dispersed(ordered.get(), p.heads, p.edge, edges, static_cast<T*>(p.out), p.threads);
 }
 
 }  // namespace

@@ -4,11 +4,11 @@
 #pragma once
 
 #include <cmath>
-#include <type_traits>
 
 #include "kernels.h"
 #include "numeric.h"
 #include "rows.h"
+#include "sums.h"
 
 namespace gv {
 namespace GV_ISA {
@@ -50,11 +50,11 @@ template <> inline double tangent(double v) { return std::tanh(v); }
 
 // Loops of one instruction over n lanes. A compile-time n lets the compiler unroll the common widths.
 template <class A, class F> inline void lanes1(A* __restrict o, const A* __restrict a, int64_t n, F f) {
-  if (n == kTile) { for (int64_t i = 0; i < kTile; ++i) o[i] = f(a[i]); return; }
+  if (n == kLanes) { for (int64_t i = 0; i < kLanes; ++i) o[i] = f(a[i]); return; }
   for (int64_t i = 0; i < n; ++i) o[i] = f(a[i]);
 }
 template <class A, class F> inline void lanes2(A* __restrict o, const A* __restrict a, const A* __restrict b, int64_t n, F f) {
-  if (n == kTile) { for (int64_t i = 0; i < kTile; ++i) o[i] = f(a[i], b[i]); return; }
+  if (n == kLanes) { for (int64_t i = 0; i < kLanes; ++i) o[i] = f(a[i], b[i]); return; }
   for (int64_t i = 0; i < n; ++i) o[i] = f(a[i], b[i]);
 }
 
@@ -94,19 +94,6 @@ void execute(const Instruction& in, wide_t<T>* __restrict o, const wide_t<T>* __
   }
 }
 
-// Calls body with the number of features as a constant where it is a common one.
-template <class Body> inline void fixed(int64_t width, Body body) {
-  switch (width) {
-    case 1: return body(std::integral_constant<int64_t, 1>());
-    case 4: return body(std::integral_constant<int64_t, 4>());
-    case 8: return body(std::integral_constant<int64_t, 8>());
-    case 16: return body(std::integral_constant<int64_t, 16>());
-    case 32: return body(std::integral_constant<int64_t, 32>());
-    case 64: return body(std::integral_constant<int64_t, 64>());
-    default: return body(width);
-  }
-}
-
 template <class T> class Runner {
   using A = wide_t<T>;
 
@@ -115,51 +102,48 @@ template <class T> class Runner {
     // Whole cache lines: a vector that straddles two is forwarded to the next instruction's load very slowly.
     room_ = reinterpret_cast<A*>((reinterpret_cast<uintptr_t>(memory_.data()) + 63) / 64 * 64);
     for (int64_t s = 0; s < p.slots; ++s) slot_[s] = room(s);
-  }
-
-  // The program's value at one position of `row`, features f .. f + width - 1.
-  const A* single(int64_t k, int64_t row, int64_t f, int64_t width) {
-    share(1, f, width);
-    for (int64_t s = 0; s < p_.leaves; ++s) {
-      const Leaf& leaf = p_.leaf[s];
-      if (leaf.on == kShared || (leaf.on == kRow && staged_row_ == row)) continue;
-      const int64_t i = leaf.on == kRow ? row : leaf.on == kOther ? at(p_.other, k) : at(p_.edge, k);
-      if (std::is_same<T, A>::value && leaf.mode == kFull)
-        slot_[s] = static_cast<const A*>(leaf.data) + i * leaf.stride + f;
-      else
-        stage(s, [i](int64_t) { return i; }, 1, f, width);
+    for (int64_t s = 0; s < p.leaves; ++s) {
+      const Leaf& leaf = p.leaf[s];
+      const int32_t* index = leaf.on == kOther ? p.other : leaf.on == kEdge ? p.edge : nullptr;
+      if (index) ahead_.push_back({index, static_cast<const char*>(leaf.data), leaf.stride * int64_t(sizeof(T)), leaf.mode == kFull});
     }
-    staged_row_ = row;
-    return compute(width);
   }
 
-  // The same for `edges` positions from `first`, whose rows are row[0 .. edges - 1]: edges x width numbers.
-  const A* block(int64_t first, int64_t edges, const int32_t* row, int64_t f, int64_t width) {
+  // The program at `edges` positions from `first`, whose rows are row[0 .. edges - 1], features f .. f + width - 1.
+  void block(int64_t first, int64_t edges, const int32_t* row, int64_t f, int64_t width) {
     share(edges, f, width);
-    staged_row_ = -1;
     for (int64_t s = 0; s < p_.leaves; ++s) {
       const int64_t on = p_.leaf[s].on;
       if (on == kRow) stage(s, [row](int64_t e) { return int64_t(row[e]); }, edges, f, width);
       else if (on == kOther) stage(s, [this, first](int64_t e) { return at(p_.other, first + e); }, edges, f, width);
       else if (on == kEdge) stage(s, [this, first](int64_t e) { return at(p_.edge, first + e); }, edges, f, width);
+      else if (on == kPosition) stage(s, [first](int64_t e) { return first + e; }, edges, f, width);
     }
-    return compute(edges * width);
+    for (int64_t i = 0; i < p_.instructions; ++i) {
+      const Instruction& in = p_.code[i];
+      execute<T>(in, room(in.out), slot_[in.a], slot_[in.b], slot_[in.c], edges * width);
+    }
   }
 
-  // Asks for what position k will read, be it of a later row.
-  GV_INLINE void prefetch(int64_t k, int64_t f, int64_t width) const {
-    if (k >= p_.ptr[p_.rows]) return;
-    for (int64_t s = 0; s < p_.leaves; ++s) {
-      const Leaf& leaf = p_.leaf[s];
-      if (leaf.on != kOther && leaf.on != kEdge) continue;
-      const int64_t row = leaf.on == kOther ? at(p_.other, k) : at(p_.edge, k);
-      const char* to = static_cast<const char*>(leaf.data) + (row * leaf.stride + (leaf.mode == kFull ? f : 0)) * int64_t(sizeof(T));
-      const int64_t bytes = std::min(leaf.mode == kFull ? width : leaf.stride, width) * int64_t(sizeof(T));
-      for (int64_t b = 0; b < bytes; b += 64) __builtin_prefetch(to + b);
+  // After `block`: edges x width numbers of a slot.
+  const A* value(int64_t slot) const { return slot_[slot]; }
+
+  // Asks for what the `edges` positions from `first` will read, be it for later rows.
+  GV_INLINE void prefetch(int64_t first, int64_t edges, int64_t f, int64_t width) const {
+    const int64_t end = std::min(first + edges, int64_t(p_.ptr[p_.rows]));
+    for (const Ahead& a : ahead_) {
+      const char* data = a.data + (a.tiled ? f * int64_t(sizeof(T)) : 0);
+      const int64_t bytes = a.tiled ? width * int64_t(sizeof(T)) : std::min<int64_t>(a.stride, 256);
+      for (int64_t k = first; k < end; ++k) {
+        const char* row = data + a.index[k] * a.stride;
+        for (int64_t b = 0; b < bytes; b += 64) __builtin_prefetch(row + b);
+      }
     }
   }
 
  private:
+  struct Ahead { const int32_t* index; const char* data; int64_t stride; bool tiled; };
+
   A* room(int64_t s) { return room_ + s * kLanes; }
 
   // Leaves that are the same for all edges are staged once per feature tile.
@@ -167,15 +151,7 @@ template <class T> class Runner {
     if (edges <= shared_edges_ && f == shared_at_) return;
     for (int64_t s = 0; s < p_.leaves; ++s)
       if (p_.leaf[s].on == kShared) stage(s, [](int64_t) { return int64_t(0); }, edges, f, width);
-    shared_edges_ = edges, shared_at_ = f, staged_row_ = -1;
-  }
-
-  const A* compute(int64_t n) {
-    for (int64_t i = 0; i < p_.instructions; ++i) {
-      const Instruction& in = p_.code[i];
-      execute<T>(in, room(in.out), slot_[in.a], slot_[in.b], slot_[in.c], n);
-    }
-    return slot_[p_.root];
+    shared_edges_ = edges, shared_at_ = f;
   }
 
   // Copies features f .. of the rows that index(0), index(1), ... name into a leaf's slot.
@@ -183,14 +159,13 @@ template <class T> class Runner {
     const Leaf& leaf = p_.leaf[s];
     const T* data = static_cast<const T*>(leaf.data);
     A* to = room(s);
-    slot_[s] = to;
+    const int64_t period = leaf.period, stride = leaf.stride;
     const auto rows = [&](auto copy) {
-      for (int64_t e = 0; e < edges; ++e, to += width) copy(data + index(e) * leaf.stride);
+      for (int64_t e = 0; e < edges; ++e, to += width) copy(data + index(e) * stride);
     };
-    const int64_t period = leaf.period;
     if (leaf.mode == kScalar || (leaf.mode == kFull && width == 1)) {
       const int64_t at_feature = leaf.mode == kFull ? f : 0;
-      return fixed(width, [&](auto n) { rows([&](const T* row) { for (int64_t j = 0; j < n; ++j) to[j] = widen(row[at_feature]); }); });
+      return fixed(width, [&](auto n) { rows([&](const T* row) { const A v = widen(row[at_feature]); for (int64_t j = 0; j < n; ++j) to[j] = v; }); });
     }
     if (leaf.mode == kFull)
       return fixed(width, [&](auto n) { rows([&](const T* row) { for (int64_t j = 0; j < n; ++j) to[j] = widen(row[f + j]); }); });
@@ -209,189 +184,240 @@ template <class T> class Runner {
   std::vector<char> memory_;
   A* room_;
   std::vector<const A*> slot_;
-  int64_t shared_edges_ = -1, shared_at_ = -1, staged_row_ = -1;
+  std::vector<Ahead> ahead_;
+  int64_t shared_edges_ = -1, shared_at_ = -1;
 };
 
-// Adds one message to a row's value (width numbers); `opening` for the row's first.
-template <class T, int R>
-inline void join(const wide_t<T>* m, int64_t width, bool opening, wide_t<T>* value, int32_t* ties) {
-  if constexpr (R == kSum) {
-    (void)opening, (void)ties;
-    for (int64_t j = 0; j < width; ++j) value[j] += m[j];
-  } else {
-    for (int64_t j = 0; j < width; ++j) {
-      const auto v = rounded<T>(m[j]);
-      const bool beats = opening || ((R == kMax ? !(v <= value[j]) : !(v >= value[j])) && value[j] == value[j]);
-      ties[j] = beats ? 1 : ties[j] + int32_t(v == value[j]);
-      value[j] = beats ? v : value[j];
+// The sums, or extremes, of one row in progress: one tile of features for each output that is reduced.
+template <class T, int R> class Tally {
+  using A = wide_t<T>;
+
+ public:
+  explicit Tally(const EdgeProgram& p) : p_(p), value_(p.outputs * kTile), ties_(R == kSum ? 0 : kTile) { clear(); }
+
+  void clear() {
+    std::fill(value_.begin(), value_.end(), A(0));
+    std::fill(ties_.begin(), ties_.end(), 0);
+    opening_ = true;
+  }
+
+  // Adds the messages first .. last of a block.
+  void add(const Runner<T>& run, int64_t first, int64_t last, int64_t width) {
+    for (int64_t o = 0; o < p_.outputs; ++o) {
+      if (p_.output[o].how == kMap) continue;
+      const A* m = run.value(p_.output[o].root) + first * width;
+      A* value = value_.data() + o * kTile;
+      if constexpr (R == kSum) {
+        fixed(width, [&](auto n) {
+          for (int64_t e = first; e < last; ++e, m += n)
+            for (int64_t j = 0; j < n; ++j) value[j] += m[j];
+        });
+      } else {
+        for (int64_t e = first; e < last; ++e, m += width, opening_ = false)
+          for (int64_t j = 0; j < width; ++j) {
+            const auto v = rounded<T>(m[j]);
+            const bool beats = opening_ || ((R == kMax ? !(v <= value[j]) : !(v >= value[j])) && value[j] == value[j]);
+            ties_[j] = beats ? 1 : ties_[j] + int32_t(v == value[j]);
+            value[j] = beats ? v : value[j];
+          }
+      }
     }
   }
-}
 
-// Folds the positions first .. last of one row into value.
-template <class T, int R>
-void fold(Runner<T>& run, int64_t row, int64_t first, int64_t last, int64_t f, int64_t width, wide_t<T>* value, int32_t* ties) {
-  for (int64_t k = first; k < last; ++k) {
-    run.prefetch(k + kAhead, f, width);
-    join<T, R>(run.single(k, row, f, width), width, k == first, value, ties);
+  // The same from another tally of this row, over later edges.
+  void merge(const Tally& next, int64_t width) {
+    for (int64_t o = 0; o < p_.outputs; ++o)
+      for (int64_t j = o * kTile; j < o * kTile + width; ++j) {
+        A& into = value_[j];
+        const A more = next.value_[j];
+        if constexpr (R == kSum) { into += more; continue; }
+        const bool beats = (R == kMax ? !(more <= into) : !(more >= into)) && into == into;
+        if constexpr (R != kSum) ties_[j] = beats ? next.ties_[j] : ties_[j] + (more == into ? next.ties_[j] : 0);
+        into = beats ? more : into;
+      }
   }
-}
 
-template <class T, int R>
-void put(const EdgeProgram& p, int64_t row, int64_t f, int64_t width, const wide_t<T>* value, const int32_t* ties) {
-  T* out = static_cast<T*>(p.out) + row * p.features + f;
-  const int64_t count = p.ptr[row + 1] - p.ptr[row];
-  const wide_t<T> scale = R == kSum && p.how == kMean ? wide_t<T>(1) / wide_t<T>(std::max<int64_t>(count, 1)) : wide_t<T>(1);
-  for (int64_t j = 0; j < width; ++j) out[j] = narrow<T>(value[j] * scale);
-  if (R != kSum) std::copy_n(ties, width, p.ties + row * p.features + f);
-}
+  void put(int64_t row, int64_t f, int64_t width) const {
+    const int64_t count = p_.ptr[row + 1] - p_.ptr[row];
+    for (int64_t o = 0; o < p_.outputs; ++o) {
+      const Output& output = p_.output[o];
+      if (output.how == kMap) continue;
+      const A scale = output.how == kMean ? A(1) / A(std::max<int64_t>(count, 1)) : A(1);
+      T* out = static_cast<T*>(output.data) + row * p_.features + f;
+      for (int64_t j = 0; j < width; ++j) out[j] = narrow<T>(value_[o * kTile + j] * scale);
+      if (R != kSum) std::copy_n(ties_.begin(), width, p_.ties + row * p_.features + f);
+    }
+  }
 
-// Rows begin .. end, none of them heavy, for features of one tile: blocks of edges across rows.
-template <class T, int R> void narrow_rows(Runner<T>& run, const EdgeProgram& p, int64_t begin, int64_t end) {
-  const int64_t width = p.features, step = kLanes / width;
-  wide_t<T> value[kTile];
-  int32_t ties[kTile], rows[kLanes];
-  int64_t current = begin;
-  bool opening = true;
-  const auto reset = [&] { std::fill_n(value, width, wide_t<T>(0)), std::fill_n(ties, width, 0), opening = true; };
-  const auto finish = [&](int64_t until) {
-    for (; current < until; ++current) put<T, R>(p, current, 0, width, value, ties), reset();
-  };
-  reset();
-  int64_t row = begin;
-  for (int64_t k = p.ptr[begin], last = p.ptr[end]; k < last; k += step) {
+ private:
+  const EdgeProgram& p_;
+  std::vector<A> value_;
+  std::vector<int32_t> ties_;
+  bool opening_;
+};
+
+// The outputs that are written per edge, for the positions first .. last: features, or their sums over groups of equal length.
+template <class T> class PerEdge {
+  using A = wide_t<T>;
+
+ public:
+  PerEdge(const EdgeProgram& p, int64_t first, int64_t last) : p_(p), first_(first), last_(last) {
+    int64_t numbers = 0;
+    for (int64_t o = 0; o < p.outputs; ++o) {
+      start_.push_back(numbers);
+      if (p.output[o].how == kMap) numbers += p.output[o].groups * (last - first);
+    }
+    sums_.resize(numbers);
+  }
+
+  void add(const Runner<T>& run, int64_t k, int64_t edges, int64_t f, int64_t width) {
+    for (int64_t o = 0; o < p_.outputs; ++o) {
+      const Output& output = p_.output[o];
+      if (output.how != kMap) continue;
+      const A* m = run.value(output.root);
+      if (!output.groups) {
+        fixed(width, [&](auto n) {
+          for (int64_t e = 0; e < edges; ++e, m += n) {
+            T* to = static_cast<T*>(output.data) + at(output.edge, k + e) * p_.features + f;
+            for (int64_t j = 0; j < n; ++j) to[j] = narrow<T>(m[j]);
+          }
+        });
+        continue;
+      }
+      const int64_t span = p_.features / output.groups;
+      A* to = sums_.data() + start_[o] + (k - first_) * output.groups;
+      for (int64_t e = 0; e < edges; ++e, m += width, to += output.groups)
+        for (int64_t j = 0; j < width;) {
+          const int64_t g = (f + j) / span, stop = std::min(width, (g + 1) * span - f);
+          to[g] += sum(m + j, stop - j);
+          j = stop;
+        }
+    }
+  }
+
+  ~PerEdge() {
+    for (int64_t o = 0; o < p_.outputs; ++o) {
+      const int64_t groups = p_.output[o].groups;
+      if (p_.output[o].how != kMap || !groups) continue;
+      const A* from = sums_.data() + start_[o];
+      for (int64_t k = first_; k < last_; ++k)
+        for (int64_t g = 0; g < groups; ++g) static_cast<T*>(p_.output[o].data)[at(p_.output[o].edge, k) * groups + g] = narrow<T>(*from++);
+    }
+  }
+
+ private:
+  const EdgeProgram& p_;
+  int64_t first_, last_;
+  std::vector<int64_t> start_;
+  std::vector<A> sums_;
+};
+
+// The positions first .. last for one tile of features; `row` is the first's. Calls finish(row) before the first edge of a new
+// row is added, with the row that is over.
+template <class T, int R, class Finish>
+void walk(Runner<T>& run, Tally<T, R>& tally, PerEdge<T>& per_edge, const EdgeProgram& p, int64_t first, int64_t last,
+          int64_t row, int64_t f, int64_t width, Finish finish) {
+  const int64_t step = kLanes / width, ahead = (kAhead + step - 1) / step * step;
+  int32_t rows[kLanes];
+  int64_t current = row;
+  run.prefetch(first, ahead, f, width);
+  for (int64_t k = first; k < last; k += step) {
     const int64_t edges = std::min(step, last - k);
     for (int64_t e = 0; e < edges; ++e) {
       while (p.ptr[row + 1] <= k + e) ++row;
       rows[e] = int32_t(row);
-      run.prefetch(k + std::max(step, kAhead) + e, 0, width);
     }
-    const auto* m = run.block(k, edges, rows, 0, width);
-    for (int64_t e = 0; e < edges; ++e, m += width) {
-      if (rows[e] != current) finish(rows[e]);
-      join<T, R>(m, width, opening, value, ties);
-      opening = false;
-    }
+    run.prefetch(k + ahead, step, f, width);
+    run.block(k, edges, rows, f, width);
+    if (p.reduced)
+      for (int64_t e = 0; e < edges;) {
+        int64_t stop = e + 1;
+        while (stop < edges && rows[stop] == rows[e]) ++stop;
+        for (; current < rows[e]; ++current) finish(current);
+        tally.add(run, e, stop, width);
+        e = stop;
+      }
+    if (p.mapped) per_edge.add(run, k, edges, f, width);
   }
-  finish(end);
 }
 
 template <class T, int R> void program_rows(const EdgeProgram& p) {
-  using A = wide_t<T>;
   const int64_t cost = p.features * (p.instructions + p.leaves);
+  const auto is_heavy = [&](int64_t r) { return int64_t(p.ptr[r + 1]) - p.ptr[r] > kBlock; };
   std::vector<int64_t> heavy;
   for (int64_t r = 0; r < p.rows; ++r)
-    if (int64_t(p.ptr[r + 1]) - p.ptr[r] > kBlock) heavy.push_back(r);
+    if (is_heavy(r)) heavy.push_back(r);
   for_rows(p.ptr, p.rows, cost, p.threads, [&](int64_t begin, int64_t end) {
     Runner<T> run(p);
-    const auto is_heavy = [&](int64_t r) { return int64_t(p.ptr[r + 1]) - p.ptr[r] > kBlock; };
-    if (p.features <= kTile) {
-      for (int64_t r = begin; r < end; ++r) {
-        if (is_heavy(r)) continue;
-        int64_t stop = r + 1;
-        while (stop < end && !is_heavy(stop)) ++stop;
-        narrow_rows<T, R>(run, p, r, stop);
-        r = stop;
-      }
-      return;
-    }
-    A value[kTile];
-    int32_t ties[kTile];
-    for (int64_t f = 0; f < p.features; f += kTile) {
-      const int64_t width = std::min(kTile, p.features - f);
-      for (int64_t r = begin; r < end; ++r) {
-        if (is_heavy(r)) continue;
-        std::fill_n(value, width, A(0));
-        std::fill_n(ties, width, 0);
-        fold<T, R>(run, r, p.ptr[r], p.ptr[r + 1], f, width, value, ties);
-        put<T, R>(p, r, f, width, value, ties);
+    Tally<T, R> tally(p);
+    for (int64_t r = begin, stop; r < end; r = stop) {
+      stop = r + 1;
+      if (is_heavy(r)) continue;
+      while (stop < end && !is_heavy(stop) && p.ptr[stop] - p.ptr[r] < 1024) ++stop;
+      PerEdge<T> per_edge(p, p.ptr[r], p.ptr[stop]);
+      for (int64_t f = 0; f < p.features; f += kTile) {
+        const int64_t width = std::min(kTile, p.features - f);
+        int64_t done = r;
+        const auto finish = [&](int64_t row) { tally.put(row, f, width), tally.clear(), done = row + 1; };
+        walk(run, tally, per_edge, p, p.ptr[r], p.ptr[stop], r, f, width, finish);
+        if (p.reduced) while (done < stop) finish(done);
       }
     }
   });
   for (const int64_t r : heavy) {
-    const int64_t first = p.ptr[r], last = p.ptr[r + 1], blocks = (last - first + kBlock - 1) / kBlock;
-    std::vector<A> value(blocks * p.features, A(0));
-    std::vector<int32_t> ties(blocks * p.features, 0);
+    const int64_t first = p.ptr[r], blocks = (p.ptr[r + 1] - first + kBlock - 1) / kBlock;
+    const int64_t tiles = (p.features + kTile - 1) / kTile;
+    std::vector<Tally<T, R>> tally(blocks * tiles, Tally<T, R>(p));
     for_each(blocks, kBlock * cost, p.threads, [&](int64_t b) {
       Runner<T> run(p);
-      for (int64_t f = 0; f < p.features; f += kTile)
-        fold<T, R>(run, r, first + b * kBlock, std::min(first + (b + 1) * kBlock, last), f, std::min(kTile, p.features - f),
-                   value.data() + b * p.features + f, ties.data() + b * p.features + f);
+      const int64_t from = first + b * kBlock, to = std::min<int64_t>(from + kBlock, p.ptr[r + 1]);
+      PerEdge<T> per_edge(p, from, to);
+      for (int64_t t = 0; t < tiles; ++t)
+        walk(run, tally[b * tiles + t], per_edge, p, from, to, r, t * kTile, std::min(kTile, p.features - t * kTile), [](int64_t) {});
     });
-    for (int64_t b = 1; b < blocks; ++b)
-      for (int64_t f = 0; f < p.features; ++f) {
-        A& into = value[f];
-        const A next = value[b * p.features + f];
-        if (R == kSum) { into += next; continue; }
-        const int32_t more = ties[b * p.features + f];
-        const bool beats = (R == kMax ? !(next <= into) : !(next >= into)) && into == into;
-        ties[f] = beats ? more : ties[f] + (next == into ? more : 0);
-        into = beats ? next : into;
-      }
-    for (int64_t f = 0; f < p.features; f += kTile)
-      put<T, R>(p, r, f, std::min(kTile, p.features - f), value.data() + f, ties.data() + f);
-  }
-}
-
-// One result per edge: all features, or their sums over `groups` groups of equal length.
-template <class T> void program_map(const EdgeProgram& p) {
-  using A = wide_t<T>;
-  const int64_t count = p.ptr[p.rows], piece = 2048, span = p.groups ? p.features / p.groups : 1;
-  T* out = static_cast<T*>(p.out);
-  for_each((count + piece - 1) / piece, piece * p.features * (p.instructions + p.leaves), p.threads, [&](int64_t i) {
-    Runner<T> run(p);
-    const int64_t begin = i * piece, end = std::min(begin + piece, count);
-    std::vector<A> sums(p.groups ? (end - begin) * p.groups : 0, A(0));
-    int32_t rows[kLanes];
-    for (int64_t f = 0; f < p.features; f += kTile) {
-      const int64_t width = std::min(kTile, p.features - f), step = kLanes / width;
-      int64_t row = std::upper_bound(p.ptr, p.ptr + p.rows + 1, int32_t(begin)) - p.ptr - 1;
-      for (int64_t k = begin; k < end; k += step) {
-        const int64_t edges = std::min(step, end - k);
-        for (int64_t e = 0; e < edges; ++e) {
-          while (p.ptr[row + 1] <= k + e) ++row;
-          rows[e] = int32_t(row);
-          run.prefetch(k + std::max(step, kAhead) + e, f, width);
-        }
-        const A* m = run.block(k, edges, rows, f, width);
-        for (int64_t e = 0; e < edges; ++e, m += width) {
-          if (!p.groups) {
-            T* to = out + at(p.edge, k + e) * p.features + f;
-            for (int64_t j = 0; j < width; ++j) to[j] = narrow<T>(m[j]);
-            continue;
-          }
-          A* to = sums.data() + (k + e - begin) * p.groups;
-          for (int64_t j = 0; j < width;) {  // lanes of one group, in a fixed order
-            const int64_t g = (f + j) / span, stop = std::min(width, (g + 1) * span - f);
-            A lane[16] = {};
-            int64_t l = j;
-            for (; l + 16 <= stop; l += 16) for (int q = 0; q < 16; ++q) lane[q] += m[l + q];
-            for (int q = 0; l < stop; ++l, ++q) lane[q] += m[l];
-            for (int half = 8; half > 0; half /= 2) for (int q = 0; q < half; ++q) lane[q] += lane[q + half];
-            to[g] += lane[0];
-            j = stop;
-          }
-        }
-      }
+    for (int64_t t = 0; p.reduced && t < tiles; ++t) {
+      const int64_t width = std::min(kTile, p.features - t * kTile);
+      for (int64_t b = 1; b < blocks; ++b) tally[t].merge(tally[b * tiles + t], width);
+      tally[t].put(r, t * kTile, width);
     }
-    for (int64_t k = begin; p.groups && k < end; ++k)
-      for (int64_t g = 0; g < p.groups; ++g) out[at(p.edge, k) * p.groups + g] = narrow<T>(sums[(k - begin) * p.groups + g]);
-  });
+  }
 }
 
-template <class T> void edge_program(const EdgeProgram& p) {
-  const bool map = p.how == kMap;
-  const int64_t count = map ? int64_t(p.ptr[p.rows]) : p.rows;
-  if (p.features == 0) {  // sums over nothing
-    std::fill_n(static_cast<T*>(p.out), map ? count * p.groups : 0, narrow<T>(0));
-    return;
+template <class T> void edge_program(EdgeProgram p) {
+  const int64_t count = p.ptr[p.rows];
+  int how = kSum;
+  std::vector<Leaf> leaves(p.leaf, p.leaf + p.leaves);
+  std::vector<Output> outputs(p.output, p.output + p.outputs);
+  std::vector<Fresh<T>> kept;
+  for (Leaf& leaf : leaves)
+    if (leaf.on == kEdge && !p.edge) leaf.on = kPosition;
+    else if (leaf.on == kEdge && is_short<T>(leaf.stride) && p.features) {
+      kept.push_back(arranged(static_cast<const T*>(leaf.data), leaf.stride, p.edge, count, p.threads));
+      leaf.on = kPosition, leaf.data = kept.back().get();
+    }
+  for (Output& output : outputs) {
+    const bool map = output.how == kMap;
+    const int64_t width = map && output.groups ? output.groups : p.features, numbers = (map ? count : p.rows) * width;
+    if (p.features == 0) std::fill_n(static_cast<T*>(output.data), numbers, narrow<T>(0));  // sums over nothing
+    advise_huge(output.data, numbers * int64_t(sizeof(T)));
+    if (output.how == kMax || output.how == kMin) how = int(output.how);
+    output.edge = map && !(p.edge && is_short<T>(width)) ? p.edge : nullptr;
+    if (map && p.edge && !output.edge) {
+      kept.push_back(fresh<T>(numbers));
+      output.data = kept.back().get();
+    }
   }
-  advise_huge(p.out, count * (map && p.groups ? p.groups : p.features) * int64_t(sizeof(T)));
-  if (p.ties) advise_huge(p.ties, count * p.features * 4);
-  if (map) return program_map<T>(p);
-  if (p.how == kMax) return program_rows<T, kMax>(p);
-  if (p.how == kMin) return program_rows<T, kMin>(p);
-  program_rows<T, kSum>(p);
+  if (p.features == 0) return;
+  if (p.ties) advise_huge(p.ties, p.rows * p.features * 4);
+  const Output* given = p.output;
+  p.leaf = leaves.data(), p.output = outputs.data();
+  if (how == kMax) program_rows<T, kMax>(p);
+  else if (how == kMin) program_rows<T, kMin>(p);
+  else program_rows<T, kSum>(p);
+  for (int64_t o = 0; o < p.outputs; ++o)
+    if (outputs[o].data != given[o].data)
+      dispersed(static_cast<const T*>(outputs[o].data), outputs[o].groups ? outputs[o].groups : p.features, p.edge, count,
+                static_cast<T*>(given[o].data), p.threads);
 }
 
 }  // namespace

@@ -11,6 +11,10 @@ namespace GV_ISA {
 namespace {
 
 // Stored messages, grouped by destination: grad_x[e, f] = share[r, f] where x[e, f] attains out[r, f].
+template <class T> inline T divided(T share, const int32_t* ties, int64_t i) {
+  return ties && ties[i] > 1 ? narrow<T>(widen(share) / wide_t<T>(ties[i])) : share;
+}
+
 template <class T> void extreme_backward_edges(const ExtremeBackward& p) {
   T* grad = static_cast<T*>(p.grad_x);
   for_rows(p.ptr, p.rows, p.features, p.threads, [&](int64_t begin, int64_t end) {
@@ -21,7 +25,7 @@ template <class T> void extreme_backward_edges(const ExtremeBackward& p) {
         const int64_t e = at(p.edge, k) * p.features;
         const T* x = static_cast<const T*>(p.x) + e;
         for (int64_t f = 0; f < p.features; ++f)
-          grad[e + f] = widen(x[f]) == widen(out[f]) ? share[f] : narrow<T>(0);
+          grad[e + f] = widen(x[f]) == widen(out[f]) ? divided(share[f], p.ties, r * p.features + f) : narrow<T>(0);
       }
     }
   });
@@ -31,20 +35,32 @@ template <class T> void extreme_backward_edges(const ExtremeBackward& p) {
 template <class T> void extreme_backward_nodes(const ExtremeBackward& p) {
   using A = wide_t<T>;
   const int64_t features = p.features, groups = p.groups ? p.groups : 1, span = features / groups;
+  const T* shares = static_cast<const T*>(p.share);
+  const int64_t numbers = p.results * features;
+  const Fresh<T> quotients = fresh<T>(p.ties ? numbers : 0);
+  if (p.ties) {
+    constexpr int64_t piece = 16384;
+    for_each((numbers + piece - 1) / piece, piece, p.threads, [&](int64_t b) {
+      for (int64_t i = b * piece, end = std::min(i + piece, numbers); i < end; ++i)
+        quotients[i] = divided(shares[i], p.ties, i);
+    });
+    shares = quotients.get();
+  }
   for_rows(p.ptr, p.rows, 2 * features, p.threads, [&](int64_t begin, int64_t end) {
     std::vector<A> acc(features), own(features), product(p.grad_w ? features : 0);
     for (int64_t r = begin; r < end; ++r) {
       const T* x = static_cast<const T*>(p.x) + r * features;
       for (int64_t f = 0; f < features; ++f) own[f] = widen(x[f]), acc[f] = 0;
       for (int64_t k = p.ptr[r]; k < p.ptr[r + 1]; ++k) {
-        const int64_t n = p.other[k] * features, e = at(p.edge, k) * groups;
+        const int64_t e = at(p.edge, k) * groups;
+        const int64_t n = p.other[k] * features;
         const T* out = static_cast<const T*>(p.out) + n;
-        const T* share = static_cast<const T*>(p.share) + n;
+        const T* share = shares + n;
         if (k + kAhead < p.ptr[p.rows]) {
           const int64_t ahead = p.other[k + kAhead] * features * int64_t(sizeof(T));
           for (int64_t c = 0; c < features * int64_t(sizeof(T)); c += 64) {
             __builtin_prefetch(static_cast<const char*>(p.out) + ahead + c);
-            __builtin_prefetch(static_cast<const char*>(p.share) + ahead + c);
+            __builtin_prefetch(reinterpret_cast<const char*>(shares) + ahead + c);
           }
         }
         for (int64_t g = 0; g < groups; ++g) {

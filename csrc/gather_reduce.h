@@ -176,7 +176,12 @@ template <class T, int R> void by_weights(const GatherReduce& p) {
   return reduce_rows<T, kOnePerTile, 1, R>(p);
 }
 
-template <class T> void gather_reduce(const GatherReduce& p) {
+template <class T> void gather_reduce(GatherReduce p) {
+  Fresh<T> weights;
+  if (p.groups && p.w_row && p.w_row != p.x_row && is_short<T>(p.groups)) {
+    weights = arranged(static_cast<const T*>(p.w), p.groups, p.w_row, p.ptr[p.rows], p.threads);
+    p.w = weights.get(), p.w_row = nullptr;
+  }
   advise_huge(p.out, p.rows * p.features * int64_t(sizeof(T)));
   if (p.ties) advise_huge(p.ties, p.rows * p.features * 4);
   if (p.features == 0) return;

@@ -27,7 +27,7 @@ struct GatherReduce {
 
 struct ExtremeBackward {
   int dtype;
-  int64_t rows, features, groups;
+  int64_t rows, results, features, groups;  // results: rows of out
   const int32_t* ptr;
   const int32_t* edge;   // edge at each position; null: the position itself
   const int32_t* other;  // opposite row at each position; unused where x lies on the edges
@@ -35,7 +35,8 @@ struct ExtremeBackward {
   const void* x;
   const void* w;
   const void* out;
-  const void* share;  // gradient over ties
+  const void* share;    // the result's gradient, over ties if there are any
+  const int32_t* ties;
   void* grad_x;
   void* grad_w;  // null without weights
   int threads;
@@ -69,8 +70,9 @@ enum Op : int32_t {
   kAdd, kSub, kMul, kDiv, kMaximum, kMinimum, kGt, kGe, kEq, kPow, kWhere,
   kNeg, kAbs, kRelu, kSign, kExp, kLog, kLog1p, kExpm1, kSqrt, kSin, kCos, kTanh, kSigmoid, kErf, kRound,
 };
-enum On : int64_t { kRow, kOther, kEdge, kShared };                 // whose rows a leaf holds
-enum Mode : int64_t { kFull, kScalar, kGroups, kPeriodic };         // how a row is spread over the features
+// Whose rows a leaf holds; kPosition: the edges', in the order of the positions.
+enum On : int64_t { kRow, kOther, kEdge, kShared, kPosition };
+enum Mode : int64_t { kFull, kScalar, kGroups, kPeriodic };  // how a row is spread over the features
 
 struct Instruction { int32_t op, out, a, b, c; };  // slots: leaves first, then results
 
@@ -81,17 +83,26 @@ struct Leaf {
   const void* data;
 };
 
+struct Output {
+  int64_t root;    // the slot that holds it
+  int64_t how;     // Reduce; kMax and kMin stand alone
+  int64_t groups;  // kMap: sums the features of each group; 0: no sums
+  void* data;
+  const int32_t* edge;  // kMap: row of data at each position; set by the kernel
+};
+
 struct EdgeProgram {
-  int dtype, how;
-  int64_t rows, features, groups;  // groups: kMap sums the features of each; 0: no sums
-  int64_t leaves, instructions, slots, root;
+  int dtype;
+  int64_t rows, features;
+  int64_t leaves, instructions, slots, outputs;
+  bool reduced, mapped;  // whether any output is
   const Leaf* leaf;
   const Instruction* code;
+  const Output* output;
   const int32_t* ptr;
   const int32_t* edge;
   const int32_t* other;
-  void* out;
-  int32_t* ties;
+  int32_t* ties;  // max and min
   int threads;
 };
 

@@ -38,12 +38,13 @@ NB_MODULE(_core, m) {
                                 as<int32_t>(ties), threads});
   }, unlocked());
 
-  m.def("extreme_backward", [](int dtype, int64_t rows, int64_t features, int64_t groups, address ptr, address edge,
-                               address other, bool x_on_edge, address x, address w, address out, address share,
-                               address grad_x, address grad_w, int threads) {
-    gv::chosen().extreme_backward({dtype, rows, features, groups, as<const int32_t>(ptr), as<const int32_t>(edge),
-                                   as<const int32_t>(other), x_on_edge, as<const void>(x), as<const void>(w),
-                                   as<const void>(out), as<const void>(share), as<void>(grad_x), as<void>(grad_w), threads});
+  m.def("extreme_backward", [](int dtype, int64_t rows, int64_t results, int64_t features, int64_t groups, address ptr,
+                               address edge, address other, bool x_on_edge, address x, address w, address out,
+                               address share, address ties, address grad_x, address grad_w, int threads) {
+    gv::chosen().extreme_backward({dtype, rows, results, features, groups, as<const int32_t>(ptr),
+                                   as<const int32_t>(edge), as<const int32_t>(other), x_on_edge, as<const void>(x),
+                                   as<const void>(w), as<const void>(out), as<const void>(share), as<const int32_t>(ties),
+                                   as<void>(grad_x), as<void>(grad_w), threads});
   }, unlocked());
 
   m.def("edge_dot", [](int dtype, int64_t rows, int64_t features, int64_t heads, address ptr, address edge, address b_row,
@@ -58,12 +59,13 @@ NB_MODULE(_core, m) {
                                   as<const void>(grad), as<void>(out), threads});
   }, unlocked());
 
-  m.def("edge_program", [](int dtype, int how, int64_t rows, int64_t features, int64_t groups, int64_t leaves,
-                           int64_t instructions, int64_t slots, int64_t root, address leaf, address code, address ptr,
-                           address edge, address other, address out, address ties, int threads) {
-    gv::chosen().edge_program({dtype, how, rows, features, groups, leaves, instructions, slots, root,
-                               as<const gv::Leaf>(leaf), as<const gv::Instruction>(code), as<const int32_t>(ptr),
-                               as<const int32_t>(edge), as<const int32_t>(other), as<void>(out), as<int32_t>(ties), threads});
+  m.def("edge_program", [](int dtype, int64_t rows, int64_t features, int64_t leaves, int64_t instructions, int64_t slots,
+                           int64_t outputs, bool reduced, bool mapped, address leaf, address code, address output,
+                           address ptr, address edge, address other, address ties, int threads) {
+    gv::chosen().edge_program({dtype, rows, features, leaves, instructions, slots, outputs, reduced, mapped,
+                               as<const gv::Leaf>(leaf), as<const gv::Instruction>(code), as<const gv::Output>(output),
+                               as<const int32_t>(ptr), as<const int32_t>(edge), as<const int32_t>(other),
+                               as<int32_t>(ties), threads});
   }, unlocked());
 
   bind_sampling(m);

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <memory>
+#include <type_traits>
 #include <vector>
 
 #if defined(__linux__)
@@ -64,6 +66,56 @@ template <class Body> void for_each(int64_t count, int64_t cost_each, int thread
 }
 
 inline int64_t at(const int32_t* index, int64_t k) { return index ? index[k] : k; }
+
+// Calls body with a width as a constant where it is a common one.
+template <class Body> inline void fixed(int64_t width, Body body) {
+  switch (width) {
+    case 1: return body(std::integral_constant<int64_t, 1>());
+    case 4: return body(std::integral_constant<int64_t, 4>());
+    case 8: return body(std::integral_constant<int64_t, 8>());
+    case 16: return body(std::integral_constant<int64_t, 16>());
+    case 32: return body(std::integral_constant<int64_t, 32>());
+    case 64: return body(std::integral_constant<int64_t, 64>());
+    default: return body(width);
+  }
+}
+
+// Memory that is not written before it is used: its pages are made by the threads that fill it.
+template <class T> using Fresh = std::unique_ptr<T[]>;
+template <class T> Fresh<T> fresh(int64_t count) {
+  Fresh<T> out(new T[count]);
+  advise_huge(out.get(), count * int64_t(sizeof(T)));
+  return out;
+}
+
+// Short rows are brought into the order of the positions first: read there one by one, each would cost a miss in the caches
+// and in the page tables beside those of the long rows, and here many are under way at once.
+template <class T> Fresh<T> arranged(const T* rows, int64_t width, const int32_t* index, int64_t count, int threads) {
+  Fresh<T> out = fresh<T>(count * width);
+  constexpr int64_t piece = 16384;
+  for_each((count + piece - 1) / piece, piece * width, threads, [&](int64_t i) {
+    fixed(width, [&](auto n) {
+      for (int64_t k = i * piece, end = std::min(k + piece, count); k < end; ++k) {
+        if (k + 32 < count) __builtin_prefetch(rows + index[k + 32] * n);
+        for (int64_t j = 0; j < n; ++j) out[k * n + j] = rows[index[k] * n + j];
+      }
+    });
+  });
+  return out;
+}
+
+// The way back: row k of `from` to row index[k].
+template <class T> void dispersed(const T* from, int64_t width, const int32_t* index, int64_t count, T* rows, int threads) {
+  constexpr int64_t piece = 16384;
+  for_each((count + piece - 1) / piece, piece * width, threads, [&](int64_t i) {
+    fixed(width, [&](auto n) {
+      for (int64_t k = i * piece, end = std::min(k + piece, count); k < end; ++k)
+        for (int64_t j = 0; j < n; ++j) rows[index[k] * n + j] = from[k * n + j];
+    });
+  });
+}
+
+template <class T> bool is_short(int64_t width) { return width * int64_t(sizeof(T)) <= 64; }
 
 }  // namespace
 }  // namespace gv

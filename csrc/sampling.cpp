@@ -593,11 +593,12 @@ void gather_rows(const char* from, int64_t row_bytes, const int64_t* index, int6
   }
 }
 
-bool gather_file(int file, int64_t offset, int64_t row_bytes, const int64_t* index, int64_t count, char* to) {
+namespace {
+
+using Wanted = std::pair<int64_t, int64_t>;  // a row, and its place in the answer
+
+bool read_rows(int file, int64_t offset, int64_t row_bytes, std::vector<Wanted>& order, char* to) {
   constexpr int64_t gap = 4096, most = 1 << 20;  // bytes to read for nothing rather than ask again; bytes at once
-  std::vector<std::pair<int64_t, int64_t>> order;
-  order.reserve(size_t(count));
-  for (int64_t i = 0; i < count; ++i) order.emplace_back(index[i], i);
   std::sort(order.begin(), order.end());
   std::vector<char> piece;
   for (size_t i = 0, j; i < order.size(); i = j) {
@@ -605,16 +606,74 @@ bool gather_file(int file, int64_t offset, int64_t row_bytes, const int64_t* ind
     for (j = i + 1; j < order.size(); ++j)
       if ((order[j].first - order[j - 1].first - 1) * row_bytes > gap || (order[j].first - first + 1) * row_bytes > most) break;
     const int64_t bytes = (order[j - 1].first - first + 1) * row_bytes;
-    piece.resize(size_t(std::max<int64_t>(bytes, int64_t(piece.size()))));
+    const bool alone = j == i + 1;  // straight to its place
+    if (!alone) piece.resize(size_t(std::max<int64_t>(bytes, int64_t(piece.size()))));
+    char* into = alone ? to + order[i].second * row_bytes : piece.data();
     for (int64_t done = 0; done < bytes;) {
-      const ssize_t n = pread(file, piece.data() + done, size_t(bytes - done), off_t(offset + first * row_bytes + done));
+      const ssize_t n = pread(file, into + done, size_t(bytes - done), off_t(offset + first * row_bytes + done));
       if (n < 0 && errno == EINTR) continue;
       if (n <= 0) return false;
       done += n;
     }
-    for (size_t k = i; k < j; ++k)
+    for (size_t k = i; !alone && k < j; ++k)
       std::memcpy(to + order[k].second * row_bytes, piece.data() + (order[k].first - first) * row_bytes, size_t(row_bytes));
   }
+  return true;
+}
+
+}  // namespace
+
+bool gather_file(int file, int64_t offset, int64_t row_bytes, const int64_t* index, int64_t count, char* to) {
+  std::vector<Wanted> order;
+  order.reserve(size_t(count));
+  for (int64_t i = 0; i < count; ++i) order.emplace_back(index[i], i);
+  return read_rows(file, offset, row_bytes, order, to);
+}
+
+RowCache::RowCache(int64_t rows, int64_t row_bytes)
+    : row_bytes_(row_bytes), sets_(std::max<int64_t>(1, rows / kWays)), tag_(size_t(sets_ * kWays), -1),
+      asked_(size_t(sets_ * kWays), 0), rows_(new char[size_t(sets_ * kWays * row_bytes)]) {}
+
+int64_t RowCache::set_of(int64_t row) const {
+  return int64_t((static_cast<unsigned __int128>(mix(uint64_t(row))) * uint64_t(sets_)) >> 64);
+}
+
+void RowCache::keep(int64_t row, const char* from) {
+  const int64_t first = set_of(row) * kWays;
+  int64_t least = first;
+  for (int64_t at = first; at < first + kWays; ++at) {
+    if (tag_[size_t(at)] == row) return;
+    if (tag_[size_t(least)] >= 0 && (tag_[size_t(at)] < 0 || asked_[size_t(at)] < asked_[size_t(least)])) least = at;
+  }
+  if (tag_[size_t(least)] >= 0 && asked_[size_t(least)] > 0) {
+    for (int64_t at = first; at < first + kWays; ++at) --asked_[size_t(at)];
+    return;
+  }
+  tag_[size_t(least)] = row, asked_[size_t(least)] = 0;
+  std::memcpy(rows_.get() + least * row_bytes_, from, size_t(row_bytes_));
+}
+
+bool RowCache::gather(int file, int64_t offset, const int64_t* index, int64_t count, char* to) {
+  std::vector<Wanted> missing;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    for (int64_t i = 0; i < count; ++i) {
+      if (i + 8 < count) __builtin_prefetch(tag_.data() + set_of(index[i + 8]) * kWays);
+      const int64_t first = set_of(index[i]) * kWays;
+      int64_t at = first;
+      while (at < first + kWays && tag_[size_t(at)] != index[i]) ++at;
+      if (at == first + kWays) {
+        missing.emplace_back(index[i], i);
+        continue;
+      }
+      if (asked_[size_t(at)] < 255) ++asked_[size_t(at)];
+      std::memcpy(to + i * row_bytes_, rows_.get() + at * row_bytes_, size_t(row_bytes_));
+    }
+    hits += count - int64_t(missing.size()), misses += int64_t(missing.size());
+  }
+  if (!read_rows(file, offset, row_bytes_, missing, to)) return false;
+  const std::lock_guard<std::mutex> lock(mutex_);
+  for (const Wanted& w : missing) keep(w.first, to + w.second * row_bytes_);
   return true;
 }
 

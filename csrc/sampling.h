@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <mutex>
 #include <new>
 #include <utility>
 #include <vector>
@@ -166,5 +167,27 @@ void gather_rows(const char* from, int64_t row_bytes, const int64_t* index, int6
 
 // The same from a file, in the order of the file, neighbouring rows at once. False where the file ends too early.
 bool gather_file(int file, int64_t offset, int64_t row_bytes, const int64_t* index, int64_t count, char* to);
+
+// The rows of a file that are asked for most, within a fixed amount of memory. A row has four places where it may be kept;
+// a new one takes the place that was asked for least, once others have passed it over often enough. Threads may share it.
+class RowCache {
+ public:
+  RowCache(int64_t rows, int64_t row_bytes);
+  bool gather(int file, int64_t offset, const int64_t* index, int64_t count, char* to);
+
+  int64_t hits = 0, misses = 0;
+  int64_t bytes() const { return int64_t(tag_.size()) * row_bytes_; }
+
+ private:
+  static constexpr int64_t kWays = 4;
+  int64_t set_of(int64_t row) const;
+  void keep(int64_t row, const char* from);
+
+  int64_t row_bytes_, sets_;
+  std::vector<int64_t> tag_;    // which row a place holds, -1: none
+  std::vector<uint8_t> asked_;  // how often, forgotten as others ask in vain
+  std::unique_ptr<char[]> rows_;
+  std::mutex mutex_;
+};
 
 }  // namespace gv

@@ -63,4 +63,13 @@ void bind_sampling(nb::module_& m) {
   m.def("gather_file", [](int file, int64_t offset, int64_t row_bytes, uintptr_t index, int64_t count, uintptr_t to) {
     return gv::gather_file(file, offset, row_bytes, reinterpret_cast<const int64_t*>(index), count, reinterpret_cast<char*>(to));
   }, unlocked());
+
+  nb::class_<gv::RowCache>(m, "RowCache")
+      .def(nb::init<int64_t, int64_t>())
+      .def_ro("hits", &gv::RowCache::hits)
+      .def_ro("misses", &gv::RowCache::misses)
+      .def_prop_ro("bytes", &gv::RowCache::bytes)
+      .def("gather", [](gv::RowCache& cache, int file, int64_t offset, uintptr_t index, int64_t count, uintptr_t to) {
+        return cache.gather(file, offset, reinterpret_cast<const int64_t*>(index), count, reinterpret_cast<char*>(to));
+      }, unlocked());
 }

@@ -82,15 +82,26 @@ template <class T, int H> void softmax_ranges(const SegmentSoftmax& p) {
   });
 }
 
-template <class T> void segment_softmax(const SegmentSoftmax& p) {
-  advise_huge(p.out, p.ptr[p.rows] * p.heads * int64_t(sizeof(T)));
+template <class T> void by_heads(const SegmentSoftmax& p) {
   switch (p.heads) {
-    case 0: return;
     case 1: return softmax_ranges<T, 1>(p);
     case 4: return softmax_ranges<T, 4>(p);
     case 8: return softmax_ranges<T, 8>(p);
     default: return softmax_ranges<T, 0>(p);
   }
+}
+
+template <class T> void segment_softmax(const SegmentSoftmax& p) {
+  const int64_t edges = p.ptr[p.rows];
+  if (p.heads == 0 || edges == 0) return;
+  advise_huge(p.out, edges * p.heads * int64_t(sizeof(T)));
+  if (!p.edge || !is_short<T>(p.heads)) return by_heads<T>(p);
+  const auto in = arranged(static_cast<const T*>(p.in), p.heads, p.edge, edges, p.threads);
+  const auto grad = p.grad ? arranged(static_cast<const T*>(p.grad), p.heads, p.edge, edges, p.threads) : nullptr;
+  SegmentSoftmax q = p;
+  q.edge = nullptr, q.in = in.get(), q.grad = grad.get(), q.out = in.get();  // in place: a row is read before it is written
+  by_heads<T>(q);
+  dispersed(in.get(), p.heads, p.edge, edges, static_cast<T*>(p.out), p.threads);
 }
 
 }  // namespace

@@ -27,7 +27,7 @@ LAYERS = [
 ]
 RANK = {name: rank for rank, row in enumerate(LAYERS) for name in row}
 # Siblings within a row that build on one another, in this direction only.
-SIBLINGS = {("loader", "sampler"), ("datasets", "io"), ("cli", "compat")}
+SIBLINGS = {("loader", "sampler"), ("datasets", "io"), ("datasets", "explain"), ("cli", "compat")}
 OUTSIDE = {
     "__init__",
     "__main__",

@@ -24,10 +24,12 @@ _ROOMS = (
     "datasets",
     "dgl",
     "engine",
+    "explain",
     "geometry",
     "graph",
     "io",
     "loader",
+    "metrics",
     "nn",
     "ops",
     "sampler",
@@ -36,6 +38,9 @@ _ROOMS = (
     "transforms",
     "utils",
 )
+
+#: What rooms hold and the front door shows too.
+_SHOWN = {"load_graph": "io", "save_graph": "io"}
 
 __all__ = [
     "EdgeTensor",
@@ -54,8 +59,10 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name in _ROOMS:
         return importlib.import_module(f"grapevine.{name}")
+    if name in _SHOWN:
+        return getattr(importlib.import_module(f"grapevine.{_SHOWN[name]}"), name)
     raise AttributeError(f"module 'grapevine' has no attribute {name!r}; its rooms are {', '.join(_ROOMS)}")
 
 
 def __dir__() -> list[str]:
-    return sorted([*__all__, *_ROOMS])
+    return sorted([*__all__, *_ROOMS, *_SHOWN])

@@ -71,7 +71,7 @@ class Edges(Topology):
 
         Args:
             adjacency: an `edge_index`, a pair of index tensors, an `Edges`, or a `torch.sparse` tensor in COO, CSR or
-                CSC layout of shape `(N_dst, N_src)` (the transposed adjacency, `adj_t`).
+                CSC layout of shape `(N_dst, N_src)` (the transposed adjacency, `adj_t`), or one of torch_sparse's.
             size: `(N_src, N_dst)`, either may be None for "the largest id plus one".
         """
         if isinstance(adjacency, Edges):
@@ -85,7 +85,8 @@ class Edges(Topology):
                 )
             return adjacency
         if not isinstance(adjacency, Tensor):
-            return cls(adjacency, size=size)
+            torch_form: Any = native(adjacency)
+            return cls(adjacency, size=size) if torch_form is adjacency else cls.of(torch_form, size)
         if engine.must_be_plain():
             return cls._traced(adjacency, size)
         if adjacency.is_inference():
@@ -215,6 +216,12 @@ def known_good(src: Tensor, dst: Tensor, size: tuple[int, int]) -> Edges:
     edges = Edges.__new__(Edges)
     Topology.__init__(edges, src, dst, size, validate=False)
     return edges
+
+
+def native(adjacency: Any) -> Any:
+    """A `SparseTensor` of torch_sparse, which is no tensor, as a `torch.sparse` one; anything else as it is."""
+    convert = getattr(adjacency, "to_torch_sparse_csr_tensor", None)
+    return adjacency if convert is None else convert()
 
 
 def _entries(adjacency: Tensor) -> tuple[Tensor, Tensor]:

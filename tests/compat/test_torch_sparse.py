@@ -8,8 +8,9 @@ from torch import Tensor
 
 from grapevine.compat import torch_cluster, torch_sparse
 from grapevine.compat.torch_sparse import SparseTensor
+from grapevine.edges import Edges
 from grapevine.errors import GraphTypeError, GraphValueError
-from grapevine.nn import GCNConv
+from grapevine.nn import GCN, GATConv, GCNConv, GINConv, GraphConv, Linear, MessagePassing, SAGEConv
 
 
 def matrix(seed: int = 0, rows: int = 4, cols: int = 5) -> tuple[SparseTensor, Tensor]:
@@ -132,6 +133,75 @@ def test_layers_take_its_torch_form() -> None:
     adj = SparseTensor.from_edge_index(edge_index, sparse_sizes=(6, 6)).t()
     layer = GCNConv(3, 2)
     torch.testing.assert_close(layer(x, adj.to_torch_sparse_csr_tensor()), layer(x, edge_index))
+
+
+class Matrix(MessagePassing):
+    """A layer written for torch_sparse: its fused form takes the matrix that `propagate` was given."""
+
+    def __init__(self) -> None:
+        super().__init__(aggr="mean")
+        self.seen: list[type] = []
+
+    def forward(self, x: Tensor, adj_t: SparseTensor) -> Tensor:
+        return self.propagate(adj_t.fill_diag(1.0), x=x)
+
+    def message(self, x_j: Tensor) -> Tensor:
+        return x_j
+
+    def message_and_aggregate(self, adj_t: SparseTensor, x: Tensor) -> Tensor:
+        self.seen.append(type(adj_t))
+        return torch_sparse.matmul(adj_t.set_value(None, layout=None), x, reduce=self.aggr)
+
+
+class Messages(MessagePassing):
+    def forward(self, x: Tensor, adj_t: SparseTensor) -> Tensor:
+        return self.propagate(adj_t, x=x, edge_weight=None)
+
+    def message(self, x_j: Tensor, edge_weight: Tensor) -> Tensor:
+        return edge_weight.view(-1, 1) * x_j
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        GCNConv(3, 2),
+        SAGEConv(3, 2),
+        GATConv(3, 2, heads=2),
+        GINConv(Linear(3, 2)),
+        GraphConv(3, 2),
+        GCN(3, 4, 2),
+    ],
+    ids=lambda layer: type(layer).__name__,
+)
+def test_layers_take_it(layer: torch.nn.Module) -> None:
+    edge_index, x = torch.randint(6, (2, 12)).unique(dim=1), torch.randn(6, 3)
+    adj = SparseTensor.from_edge_index(edge_index, sparse_sizes=(6, 6)).t()
+    for _ in range(2):
+        torch.testing.assert_close(layer(x, adj), layer(x, edge_index))
+    torch.testing.assert_close(layer(x, edge_index=adj), layer(x, edge_index))
+    assert torch.equal(Edges.of(adj).edge_index.unique(dim=1), edge_index)
+    assert adj.to_torch_sparse_csr_tensor() is adj.to_torch_sparse_csr_tensor()
+
+
+def test_its_values_are_weights() -> None:
+    edge_index, x = torch.tensor([[0, 1, 2, 2], [1, 2, 0, 0]]), torch.randn(3, 3)  # an edge twice
+    weight = torch.rand(4, requires_grad=True)
+    for layer in (GCNConv(3, 2), GraphConv(3, 2)):
+        adj = SparseTensor(row=edge_index[1], col=edge_index[0], value=weight, sparse_sizes=(3, 3))
+        expected, found = layer(x, edge_index, weight), layer(x, adj)
+        torch.testing.assert_close(found, expected)
+        wanted = torch.autograd.grad(expected.square().sum(), weight)
+        torch.testing.assert_close(torch.autograd.grad(found.square().sum(), weight), wanted)
+    torch.testing.assert_close(Messages()(x, adj), adj.to_dense() @ x)
+
+
+def test_own_layers_get_what_they_pass_on() -> None:
+    x = torch.randn(4, 2)
+    adj = SparseTensor(row=torch.tensor([1, 1, 3]), col=torch.tensor([0, 2, 2]), sparse_sizes=(4, 4))
+    layer = Matrix()
+    dense = adj.to_dense() + torch.eye(4)
+    torch.testing.assert_close(layer(x, adj), dense @ x / dense.sum(1, keepdim=True))
+    assert layer.seen == [SparseTensor]
 
 
 def test_mistakes_are_named() -> None:

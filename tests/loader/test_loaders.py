@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 import torch
 
 from grapevine import loader as gl
 from grapevine.data import Data, TemporalData
 from grapevine.errors import GraphTypeError, GraphValueError
-from grapevine.nn import GCNConv
+from grapevine.nn import GCNConv, SAGEConv
+from grapevine.utils import to_edge_index, to_torch_coo_tensor
 from tests.loader.test_neighbor_loader import check, heterogeneous, homogeneous, same
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:This process .* is multi-threaded, use of fork:DeprecationWarning"
+)
 
 
 def communities(count: int = 4, size: int = 20) -> Data:
@@ -254,3 +261,113 @@ def test_prefetch() -> None:
     assert [t.device.type for t in gl.PrefetchLoader([torch.zeros(1), torch.ones(1)], device="meta")] == [
         "meta"
     ] * 2
+
+
+def test_resumable_loaders_of_parts() -> None:
+    """Clusters and random parts: threads and workers give the same epochs, which resume where they stood."""
+    pytest.importorskip("pymetis")
+    data = communities()
+    clusters = gl.ClusterData(data, 8)
+    makers = (
+        lambda **k: gl.ClusterLoader(clusters, batch_size=2, shuffle=True, **k),
+        lambda **k: gl.RandomNodeLoader(data, num_parts=5, shuffle=True, **k),
+    )
+    for make in makers:
+        runs = []
+        for how in ({}, {"prefetch_threads": 0}, {"prefetch_threads": 2}, {"num_workers": 1}):
+            torch.manual_seed(0)
+            runs.append(list(make(**how)))
+        for run in runs[1:]:
+            for a, b in zip(runs[0], run, strict=True):
+                same(a, b)
+        torch.manual_seed(0)
+        loader = make()
+        running = iter(loader)
+        next(running), next(running)
+        state = loader.state_dict()
+        running.close()
+        again = make()
+        again.load_state_dict(state)
+        for a, b in zip(runs[0][2:], again, strict=True):
+            same(a, b)
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+@pytest.mark.filterwarnings("ignore:Sparse CSR tensor support is in beta:UserWarning")
+def test_layers_of_bipartite_graphs(sparse: bool) -> None:
+    """All neighbours: two layers give the whole graph's answer; few: as many as asked for, of all nodes so far."""
+    data = homogeneous()
+    edge_index = torch.unique(data.edge_index, dim=1)
+    weight = torch.rand(edge_index.shape[1])
+    convs = [SAGEConv(8, 16), SAGEConv(16, 4)]
+    adjacency = to_torch_coo_tensor(edge_index.flip(0), weight, (80, 80)) if sparse else edge_index
+    x = data.x
+    for conv in convs:
+        x = conv(x, adjacency)
+    for batch_size, n_id, adjs in gl.NeighborSampler(adjacency, [-1, -1], data.train_mask, batch_size=10):
+        h = data.x[n_id]
+        for conv, (adj, e_id, size) in zip(convs, adjs):
+            assert size[0] == h.shape[0]
+            assert sparse or torch.equal(n_id[adj], edge_index[:, e_id])
+            h = conv((h, h[: size[1]]), adj)
+        assert h.shape[0] == batch_size
+        torch.testing.assert_close(h, x[n_id[:batch_size]], rtol=1e-5, atol=1e-5)
+    degree = torch.bincount(edge_index[1], minlength=80)
+    loader = gl.NeighborSampler(
+        adjacency, [3], batch_size=80, return_e_id=sparse, transform=lambda *parts: parts[1:]
+    )
+    ((n_id, (adj, e_id, size)),) = loader
+    assert (e_id is None) == (not sparse) and size[1] == 80 and repr(loader) == "NeighborSampler(sizes=[3])"
+    ends = adj if not sparse else to_edge_index(adj)[0].flip(0)
+    assert torch.equal(torch.bincount(ends[1], minlength=80), degree[n_id[:80]].clamp(max=3))
+    if sparse:
+        row = torch.stack([n_id[ends[0]], n_id[ends[1]]])
+        place = {tuple(pair): i for i, pair in enumerate(edge_index.t().tolist())}
+        order = [place[tuple(pair)] for pair in row.t().tolist()]
+        assert torch.equal(to_edge_index(adj)[1], weight[order])
+    assert type(loader.sample([1, 2])) is tuple
+
+
+def test_workers_stay_on_their_cores() -> None:
+    data = homogeneous()
+    cores = sorted(os.sched_getaffinity(0))
+
+    def note(worker: int) -> None:
+        torch.randint(worker + 1, (1,))
+
+    loader = gl.NeighborLoader(
+        data, [2], batch_size=40, num_workers=1, worker_init_fn=note, transform=cores_of
+    )
+    with loader.enable_cpu_affinity([cores[-1]]):
+        seen = [batch.cores for batch in loader]
+    assert seen == [[cores[-1]]] * 2 and loader.worker_init_fn is note
+    with loader.enable_cpu_affinity():
+        assert [batch.cores for batch in loader] == [[cores[0]]] * 2
+    with (
+        pytest.raises(GraphValueError, match="cores for each of 1 workers, got 2"),
+        loader.enable_cpu_affinity([0, 1]),
+    ):
+        pass
+    with (
+        pytest.raises(GraphValueError, match="got num_workers=0"),
+        gl.NeighborLoader(data, [2]).enable_cpu_affinity(),
+    ):
+        pass
+    with pytest.raises(GraphValueError, match="workers that are spawned"), loader.enable_multithreading(1):
+        pass
+    spawning = gl.NeighborLoader(data, [2], num_workers=1, multiprocessing_context="spawn")
+    with spawning.enable_multithreading():
+        spawning.worker_init_fn(0)
+    assert spawning.worker_init_fn is None
+    with pytest.raises(GraphValueError, match="between 1 and"), spawning.enable_multithreading(10_000):
+        pass
+
+
+def cores_of(batch: Data) -> Data:
+    batch.cores = sorted(os.sched_getaffinity(0))
+    return batch
+
+
+def test_every_name_of_the_peer() -> None:
+    peer = pytest.importorskip("torch_geometric.loader")
+    assert set(peer.__all__) <= set(gl.__all__)

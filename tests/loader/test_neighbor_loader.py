@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import multiprocessing
 import threading
 import time
@@ -143,7 +144,10 @@ def test_an_epoch_resumes_where_it_stood(workers: int, custom: bool) -> None:
     running = iter(first)
     for _ in range(3):
         next(running)
-    state = first.state_dict()
+    file = io.BytesIO()
+    torch.save(first.state_dict(), file)  # as a checkpoint keeps it
+    file.seek(0)
+    state = torch.load(file, weights_only=True)
     running.close()
     torch.manual_seed(99)
     again = loader()
@@ -153,6 +157,25 @@ def test_an_epoch_resumes_where_it_stood(workers: int, custom: bool) -> None:
     for a, b in zip(whole[3:], rest):
         same(a, b)
     assert len(list(again)) == len(whole) and again.state_dict()["epoch"] is None
+
+
+def test_a_generator_decides_about_epochs() -> None:
+    """The same generator, the same epochs, whatever torch's own generator does; its state is saved too."""
+    data = homogeneous()
+    runs = []
+    for seed in (0, 1):
+        torch.manual_seed(seed)
+        generator = torch.Generator().manual_seed(7)
+        loader = NeighborLoader(data, [3, 3], batch_size=20, shuffle=True, generator=generator)
+        runs.append([*loader, *loader])
+    for a, b in zip(*runs, strict=True):
+        same(a, b)
+    assert not torch.equal(runs[0][0].n_id, runs[0][4].n_id)
+    state = loader.state_dict()
+    third = list(loader)
+    loader.load_state_dict(state)
+    for a, b in zip(third, loader, strict=True):
+        same(a, b)
 
 
 def test_the_order_of_seeds_is_that_of_torch() -> None:
@@ -397,7 +420,7 @@ def test_the_example(monkeypatch) -> None:
     edges = edges[:, (y[edges[0]] == y[edges[1]]) | (torch.rand(6000) < 0.1)]
     small = Data(x=torch.randn(400, 6) + y.unsqueeze(1), edge_index=torch.cat([edges, edges.flip(0)], 1), y=y)
     monkeypatch.setattr(talk, "Amazon", lambda *args, **kwargs: [small])
-    numbers = talk.main(["--epochs", "8", "--hidden", "16"])
+    numbers = talk.main(["--fast"])
     assert all(numbers[way]["accuracy"] > 0.8 for way in ("full", "neighbors", "clusters"))
     assert numbers["links"]["area under ROC curve"] > 0.5
     score, label = torch.tensor([0.1, 0.4, 0.35, 0.8]), torch.tensor([0, 0, 1, 1])

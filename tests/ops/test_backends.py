@@ -167,7 +167,7 @@ def test_a_forced_backend_refuses_with_its_reasons(case: Case) -> None:
             case.call(case.op, graph.by_dst, tensors)
     with (
         ops.backend("tpu"),
-        pytest.raises(GraphKeyError, match=r"no backend 'tpu'; choose one of \['cpu', 'ref"),
+        pytest.raises(GraphKeyError, match=r"no backend 'tpu'; choose one of \['cpu', 'triton', 'ref"),
     ):
         case.call(case.op, graph.by_dst, inputs)
     case.call(case.op, graph.by_dst, inputs)  # and outside the block all is as before
@@ -187,7 +187,7 @@ def test_why_and_eligible() -> None:
     args = (x, None, "other", "edge", "sum")
     assert ops.gather_reduce.eligible(order, *args) == ["cpu", "reference"]
     assert ops.gather_reduce.eligible(wide(order), *args) == ["reference"]
-    assert list(ops.gather_reduce.why(wide(order), *args)) == ["cpu", "reference"]
+    assert list(ops.gather_reduce.why(wide(order), *args)) == ["cpu", "triton", "reference"]
 
 
 @every_case

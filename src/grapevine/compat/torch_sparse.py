@@ -1,6 +1,6 @@
 """`torch_sparse`: a sparse matrix with values that carry gradients, on Grapevine's edges.
 
-Layers of `grapevine.nn` take what `SparseTensor.to_torch_sparse_csr_tensor()` returns.
+Layers of `grapevine.nn` take a `SparseTensor` as PyTorch's own sparse matrices, entry (i, j) for the edge from j to i.
 """
 
 from __future__ import annotations
@@ -73,6 +73,7 @@ class SparseTensor:
             order = (row * cols + col).argsort(stable=True)
             row, col, value = row[order], col[order], None if value is None else value[order]
         self._row, self._col, self._value, self._sizes = row, col, value, (rows, cols)
+        self._native: Tensor | None = None
 
     # -- making one ----------------------------------------------------------------------------------
 
@@ -406,14 +407,20 @@ class SparseTensor:
         return self._to_torch(dtype, torch.sparse_coo)
 
     def to_torch_sparse_csr_tensor(self, dtype: torch.dtype | None = None) -> Tensor:
-        """As a `torch.sparse` matrix in CSR layout."""
-        return self._to_torch(dtype, torch.sparse_csr)
+        """As a `torch.sparse` matrix in CSR layout; kept, so that layers sort the same matrix once."""
+        if dtype is not None or self.requires_grad():
+            return self._to_torch(dtype, torch.sparse_csr)
+        if self._native is None:
+            self._native = self._to_torch(None, torch.sparse_csr)
+        return self._native
 
     def _to_torch(self, dtype: torch.dtype | None, layout: torch.layout) -> Tensor:
         value = self._ones() if self._value is None else self._value
         value = value if dtype is None else value.to(dtype)
+        # CSR may hold an entry twice, as this does, but for its derivative: there they are added up first.
+        apart = layout is torch.sparse_csr and not value.requires_grad
         return utils.to_torch_sparse_tensor(
-            torch.stack([self._row, self._col]), value, self._sizes, layout=layout
+            torch.stack([self._row, self._col]), value, self._sizes, is_coalesced=apart, layout=layout
         )
 
     def to_scipy(self, layout: str = "coo", dtype: torch.dtype | None = None) -> Any:

@@ -28,7 +28,10 @@ __version__ = "2.5.0"
 
 #: Parts that are imported when first used.
 _ROOMS = (
+    "backend",
+    "contrib",
     "core",
+    "cuda",
     "data",
     "dataloading",
     "function",
@@ -36,16 +39,29 @@ _ROOMS = (
     "multiprocessing",
     "nn",
     "ops",
+    "optim",
     "sampling",
     "sparse",
+    "storages",
     "transform",
     "transforms",
     "udf",
     "utils",
+    "view",
 )
 
 #: Modules whose public names stand here too, imported when first used.
-_OFFERING = ("transforms", "generators", "homophily", "readout", "propagate", "traversal", "random", "mpops")
+_OFFERING = (
+    "transforms",
+    "generators",
+    "homophily",
+    "readout",
+    "propagate",
+    "traversal",
+    "random",
+    "mpops",
+    "old",
+)
 
 #: Single names of other modules that stand here too.
 _NAMES = {

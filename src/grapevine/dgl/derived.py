@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from grapevine.dgl import rewire
 from grapevine.dgl import subgraph as parts
+from grapevine.dgl.export import to_cugraph as as_cugraph
 from grapevine.dgl.export import to_networkx as as_networkx
 from grapevine.dgl.structure import GraphStructure
 
@@ -28,3 +29,4 @@ class DerivedMethods(GraphStructure):
     reorder_graph = rewire.reorder_graph
 
     to_networkx = as_networkx
+    to_cugraph = as_cugraph

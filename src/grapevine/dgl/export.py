@@ -43,3 +43,24 @@ def to_networkx(
     for i, (u, v) in enumerate(zip(src.tolist(), dst.tolist())):
         found.add_edge(u, v, id=i, **{name: x[i] for name, x in edges.items()})
     return found
+
+
+def to_cugraph(g: DGLGraph) -> Any:
+    """A `cugraph.Graph` with the edges of a graph on the GPU.
+
+    Args:
+        g: a graph with one type of nodes and edges.
+
+    Raises:
+        DGLError: for a graph that is not on a GPU, and for several types.
+        MissingDependencyError: without cudf and cugraph.
+    """
+    if g.device.type != "cuda":
+        raise DGLError(f"Cannot convert a {g.device.type} graph to cugraph. Call g.to('cuda') first.")
+    if not g.is_homogeneous:
+        raise DGLError("dgl.to_cugraph only supports homogeneous graphs.")
+    cudf, cugraph = require("cudf"), require("cugraph")
+    columns = {n: cudf.from_dlpack(ids) for n, ids in zip(("source", "destination"), g.edges())}
+    made = cugraph.Graph(directed=True)
+    made.from_cudf_edgelist(cudf.DataFrame(columns), source="source", destination="destination")
+    return made

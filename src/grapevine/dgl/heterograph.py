@@ -14,8 +14,10 @@ from grapevine.dgl.matrices import MatrixMethods
 from grapevine.dgl.mutation import MutationMethods
 from grapevine.dgl.placement import PlacementMethods
 from grapevine.dgl.sampled import SamplingMethods
+from grapevine.dgl.shared import SharedMethods
 from grapevine.dgl.slices import SliceMethods, combine_frames, combine_names
 from grapevine.dgl.structure import Schema
+from grapevine.edges import Edges
 
 __all__ = ["DGLBlock", "DGLGraph", "combine_frames", "combine_names"]
 
@@ -28,6 +30,7 @@ class DGLGraph(
     DerivedMethods,
     FilterMethods,
     SamplingMethods,
+    SharedMethods,
 ):
     """A graph with features, directed, with several types of nodes and edges if need be.
 
@@ -87,6 +90,17 @@ class DGLGraph(
             f"      num_edges={self._edge_counts()},\n"
             f"      metagraph={self.metagraph().edges(keys=True)})"
         )
+
+    def _block(
+        self,
+        schema: Schema,
+        counts: Sequence[int],
+        relations: Sequence[Edges],
+        node_frames: Sequence[Frame],
+        edge_frames: Sequence[Frame],
+    ) -> DGLBlock:
+        """A block with this graph's type of ids, where this graph is."""
+        return DGLBlock._build(schema, counts, relations, self.idtype, self.device, node_frames, edge_frames)
 
     def _edge_counts(self) -> dict[Any, int]:
         return {etype: r.num_edges for etype, r in zip(self.canonical_etypes, self._relations)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -30,12 +31,63 @@ from grapevine.dgl.udf import NodeBatch
 
 
 class MessageMethods(FeatureMethods):
-    """`update_all`, `apply_edges` and their relatives."""
+    """`update_all`, `apply_edges` and their relatives.
+
+    Functions that are left out are those registered with the graph, as programs for DGL 0.4 have it.
+    """
+
+    _registered: Mapping[str, Any] = MappingProxyType({})
+
+    def register_message_func(self, func: EdgeFunction) -> None:
+        """Sets the message function of calls that name none.
+
+        Args:
+            func: as of `update_all`.
+        """
+        self._register("message", func)
+
+    def register_reduce_func(self, func: NodeFunction) -> None:
+        """Sets the reduce function of calls that name none.
+
+        Args:
+            func: as of `update_all`.
+        """
+        self._register("reduce", func)
+
+    def register_apply_node_func(self, func: NodeFunction) -> None:
+        """Sets what `apply_nodes()` does, and what follows the reduction in calls that name nothing else.
+
+        Args:
+            func: from a batch of nodes to features.
+        """
+        self._register("apply_node", func)
+
+    def register_apply_edge_func(self, func: EdgeFunction) -> None:
+        """Sets what `apply_edges()` does.
+
+        Args:
+            func: from a batch of edges to features.
+        """
+        self._register("apply_edge", func)
+
+    def _register(self, role: str, func: Any) -> None:
+        self._registered = {**self._registered, role: func}
+
+    def _function(self, role: str, given: Any) -> Any:
+        if given is None and role not in self._registered:
+            raise DGLError(
+                f"expected a {role} function; pass one, or register it with g.register_{role}_func(...)"
+            )
+        return self._registered[role] if given is None else given
+
+    def _functions(self, message: Any, reduce: Any, apply: Any) -> tuple[Any, Any, Any]:
+        apply = self._registered.get("apply_node") if apply is None else apply
+        return self._function("message", message), self._function("reduce", reduce), apply
 
     def update_all(
         self,
-        message_func: EdgeFunction,
-        reduce_func: NodeFunction,
+        message_func: EdgeFunction | None = None,
+        reduce_func: NodeFunction | None = None,
         apply_node_func: NodeFunction | None = None,
         etype: str | EType | None = None,
     ) -> None:
@@ -69,11 +121,12 @@ class MessageMethods(FeatureMethods):
             >>> g.ndata["out"]
             tensor([0., 2., 4.])
         """
+        functions = self._functions(message_func, reduce_func, apply_node_func)
         if etype is None and len(self._relations) > 1:
-            self._update_all_types(message_func, reduce_func, apply_node_func)
+            self._update_all_types(*functions)
             return
         hop = Hop(self, etype)
-        self._set_node_data(hop.dst_id, ALL, message_passing(hop, message_func, reduce_func, apply_node_func))
+        self._set_node_data(hop.dst_id, ALL, message_passing(hop, *functions))
 
     def _update_all_types(self, mfunc: EdgeFunction, rfunc: NodeFunction, afunc: NodeFunction | None) -> None:
         if not isinstance(mfunc, MessageFunction) or not isinstance(rfunc, SimpleReduceFunction):
@@ -155,7 +208,9 @@ class MessageMethods(FeatureMethods):
 
     # -- parts of message passing --------------------------------------------------------------------
 
-    def apply_edges(self, func: EdgeFunction, edges: Any = ALL, etype: str | EType | None = None) -> None:
+    def apply_edges(
+        self, func: EdgeFunction | None = None, edges: Any = ALL, etype: str | EType | None = None
+    ) -> None:
         """Sets features of edges from those of both ends and their own.
 
         Args:
@@ -176,6 +231,7 @@ class MessageMethods(FeatureMethods):
             >>> g.edata["s"]
             tensor([3., 5.])
         """
+        func = self._function("apply_edge", func)
         several = etype is None and len(self._relations) > 1
         if several and not is_builtin(func):
             raise DGLError(
@@ -197,7 +253,7 @@ class MessageMethods(FeatureMethods):
         with engine.scope():
             return {name: stored(hop.relation, m) for name, m in hop.messages(func, False).items()}
 
-    def apply_nodes(self, func: NodeFunction, v: Any = ALL, ntype: str | None = None) -> None:
+    def apply_nodes(self, func: NodeFunction | None = None, v: Any = ALL, ntype: str | None = None) -> None:
         """Sets features of nodes from their features.
 
         Args:
@@ -214,7 +270,7 @@ class MessageMethods(FeatureMethods):
             >>> g.ndata["h"]
             tensor([1., 2.])
         """
-        self._apply_nodes(func, v, self.get_ntype_id(ntype))
+        self._apply_nodes(self._function("apply_node", func), v, self.get_ntype_id(ntype))
 
     def _apply_nodes(self, func: NodeFunction, v: Any, type_id: int) -> None:
         frame = self._node_frames[type_id]
@@ -228,8 +284,8 @@ class MessageMethods(FeatureMethods):
     def send_and_recv(
         self,
         edges: Any,
-        message_func: EdgeFunction,
-        reduce_func: NodeFunction,
+        message_func: EdgeFunction | None = None,
+        reduce_func: NodeFunction | None = None,
         apply_node_func: NodeFunction | None = None,
         etype: str | EType | None = None,
     ) -> None:
@@ -242,11 +298,12 @@ class MessageMethods(FeatureMethods):
             apply_node_func: as in `update_all`.
             etype: the edges' type.
         """
+        functions = self._functions(message_func, reduce_func, apply_node_func)
         eids = self._edge_argument(edges, self.get_etype_id(etype))
         if eids.shape[0] == 0:
             return
         receivers = self._relation(etype).dst_index.index_select(0, eids.to(torch.int64)).unique()
-        self._pass_some(Hop(self, etype, eids, receivers), message_func, reduce_func, apply_node_func)
+        self._pass_some(Hop(self, etype, eids, receivers), *functions)
 
     def _pass_some(
         self, hop: Hop, mfunc: EdgeFunction, rfunc: NodeFunction, afunc: NodeFunction | None
@@ -257,8 +314,8 @@ class MessageMethods(FeatureMethods):
     def pull(
         self,
         v: Any,
-        message_func: EdgeFunction,
-        reduce_func: NodeFunction,
+        message_func: EdgeFunction | None = None,
+        reduce_func: NodeFunction | None = None,
         apply_node_func: NodeFunction | None = None,
         etype: str | EType | None = None,
     ) -> None:
@@ -274,17 +331,18 @@ class MessageMethods(FeatureMethods):
         Departures:
             A node that is named twice receives its messages once, in DGL twice.
         """
+        functions = self._functions(message_func, reduce_func, apply_node_func)
         receivers = self._ids(v, "v").to(torch.int64).unique()
         if receivers.shape[0] == 0:
             return
         eids = self._as_ids(incoming(self._relation(etype), receivers))
-        self._pass_some(Hop(self, etype, eids, receivers), message_func, reduce_func, apply_node_func)
+        self._pass_some(Hop(self, etype, eids, receivers), *functions)
 
     def push(
         self,
         u: Any,
-        message_func: EdgeFunction,
-        reduce_func: NodeFunction,
+        message_func: EdgeFunction | None = None,
+        reduce_func: NodeFunction | None = None,
         apply_node_func: NodeFunction | None = None,
         etype: str | EType | None = None,
     ) -> None:
@@ -304,8 +362,8 @@ class MessageMethods(FeatureMethods):
     def prop_nodes(
         self,
         nodes_generator: Iterable[Any],
-        message_func: EdgeFunction,
-        reduce_func: NodeFunction,
+        message_func: EdgeFunction | None = None,
+        reduce_func: NodeFunction | None = None,
         apply_node_func: NodeFunction | None = None,
         etype: str | EType | None = None,
     ) -> None:
@@ -324,8 +382,8 @@ class MessageMethods(FeatureMethods):
     def prop_edges(
         self,
         edges_generator: Iterable[Any],
-        message_func: EdgeFunction,
-        reduce_func: NodeFunction,
+        message_func: EdgeFunction | None = None,
+        reduce_func: NodeFunction | None = None,
         apply_node_func: NodeFunction | None = None,
         etype: str | EType | None = None,
     ) -> None:

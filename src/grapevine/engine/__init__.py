@@ -4,6 +4,7 @@ from grapevine.engine.edge_tensor import EdgeTensor, materialise, read, scope
 from grapevine.engine.mode import (
     computes_now,
     is_materialised,
+    is_small,
     materialised,
     memory_budget,
     must_be_plain,
@@ -20,6 +21,7 @@ __all__ = [
     "Step",
     "computes_now",
     "is_materialised",
+    "is_small",
     "materialise",
     "materialised",
     "memory_budget",

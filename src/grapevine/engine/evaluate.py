@@ -64,7 +64,7 @@ def on_nodes(node: Node, memo: dict[Node, Tensor]) -> Tensor:
 
 
 def operand_gradients(
-    node: Apply, topology: Topology, operands: tuple[Node, ...], needed: tuple[bool, ...], grad: Tensor
+    node: Apply, topology: Topology, needed: tuple[bool, ...], grad: Tensor
 ) -> list[Tensor | None]:
     """Gradients of one op with respect to its operands, by running it once more on their values.
 
@@ -75,9 +75,9 @@ def operand_gradients(
     with torch.enable_grad():
         # An alias each, so that an operand that is used twice gets two gradients instead of their sum twice.
         if create_graph:
-            inputs = [t.view_as(t) for t in (connected(n, topology, memo) for n in operands)]
+            inputs = [t.view_as(t) for t in (connected(n, topology, memo) for n in node.operands)]
         else:
-            inputs = [value(n, topology).detach() for n in operands]
+            inputs = [value(n, topology).detach() for n in node.operands]
         for tensor, need in zip(inputs, needed, strict=True):
             if need and not tensor.requires_grad:
                 tensor.requires_grad_()
@@ -86,7 +86,7 @@ def operand_gradients(
         wanted = [tensor for tensor, need in zip(inputs, needed, strict=True) if need]
         found = iter(torch.autograd.grad(out, wanted, grad, create_graph=create_graph, allow_unused=True))
         if create_graph:
-            for n, tensor in zip(operands, inputs, strict=True):
+            for n, tensor in zip(node.operands, inputs, strict=True):
                 if tensor.requires_grad and any(part.altered for part in walk(n)):
                     tensor.register_hook(_refuse)
     return [next(found) if need else None for need in needed]

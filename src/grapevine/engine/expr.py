@@ -98,11 +98,11 @@ def children(e: Expr) -> tuple[Expr, ...]:
     return tuple(a for a in e.args if isinstance(a, Expr))
 
 
-def ordered(root: Expr) -> list[Expr]:
-    """Every expression below `root`, operands before their users."""
+def ordered(*roots: Expr) -> list[Expr]:
+    """Every expression below `roots`, and these, operands before their users."""
     done: dict[int, Expr] = {}
     order: list[Expr] = []
-    pending: list[tuple[Expr, bool]] = [(root, False)]
+    pending: list[tuple[Expr, bool]] = [(root, False) for root in reversed(roots)]
     while pending:
         e, ready = pending.pop()
         if id(e) in done:
@@ -160,11 +160,18 @@ DERIVATIVES: dict[str, Callable[..., tuple[Expr | None, ...]]] = {
 }
 
 
-def gradients(root: Expr, seed: Expr) -> dict[int, Expr]:
-    """The gradient of every leaf slot below `root`, given that of `root` itself (reverse mode, symbolically)."""
-    adjoint: dict[int, Expr] = {id(root): seed}
+def gradients(seeds: list[tuple[Expr, Expr]]) -> dict[int, Expr]:
+    """The gradient of every leaf slot, from pairs of an expression and its gradient (reverse mode, symbolically)."""
+    adjoint: dict[int, Expr] = {}
+
+    def collect(e: Expr, part: Expr) -> None:
+        known = adjoint.get(id(e))
+        adjoint[id(e)] = part if known is None else add(known, part)
+
+    for root, seed in seeds:
+        collect(root, seed)
     found: dict[int, Expr] = {}
-    for e in reversed(ordered(root)):
+    for e in reversed(ordered(*(root for root, _ in seeds))):
         g = adjoint.get(id(e))
         if g is None:
             continue
@@ -176,6 +183,5 @@ def gradients(root: Expr, seed: Expr) -> dict[int, Expr]:
             continue
         for operand, part in zip(children(e), rule(e, g, *e.args), strict=True):
             if part is not None and operand.op != "const":
-                known = adjoint.get(id(operand))
-                adjoint[id(operand)] = part if known is None else add(known, part)
+                collect(operand, part)
     return found

@@ -1,13 +1,15 @@
 """Edge programs with derivatives of any order: the gradient of a program is a program over the same leaves.
 
-A `Formula` is an expression over leaves whose sides and shapes are known; `reduced` and `mapped` run it on tensors.
-Their backward passes differentiate the expression and run the results in the same way: gradients of destination leaves
-reduce by destination, those of source leaves by source, those of edge leaves are written per edge.
+A `Formula` is a set of expressions over leaves whose sides and shapes are known; `reduced` and `mapped` run one of them
+on tensors. The backward pass differentiates the expressions and runs the results in the same way: gradients of
+destination leaves reduce by destination and those of edge leaves are written per edge, in one pass over the edges;
+those of source leaves reduce by source, in another.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -18,13 +20,14 @@ from torch import Tensor
 from grapevine import ops
 from grapevine.engine import expr
 from grapevine.engine.expr import Expr
-from grapevine.engine.kernels import flat, inverse_degrees, run
+from grapevine.engine.kernels import flat, inverse_degrees, run_all
 from grapevine.engine.tree import Side
 from grapevine.ops._core import is_transformed
-from grapevine.ops.edge_program import Code, Instruction, LeafSpec
+from grapevine.ops.edge_program import Code, Instruction, LeafSpec, Output
 from grapevine.topology import Topology
 
 Shape = tuple[int, ...]
+Tensors = tuple[Tensor, ...]
 
 
 @dataclass(frozen=True)
@@ -36,51 +39,56 @@ class Slot:
 
 
 @dataclass(frozen=True)
-class Formula:
-    """An element-wise message.
+class Result:
+    """What is made of an expression.
 
     Attributes:
         root: the expression.
-        slots: its leaves, by number.
-        tail: trailing shape of the message; every leaf's tail broadcasts to it.
-        groups: 0, or the number of groups that the features are summed in.
+        how: `"map"`, the message itself, or its reduction at the destinations: sum, mean, max or min.
+        groups: for map, 0, or the number of groups that the features are summed in.
     """
 
     root: Expr
+    how: str
+    groups: int = 0
+
+
+@dataclass(frozen=True)
+class Formula:
+    """Element-wise messages.
+
+    Attributes:
+        results: one, or several sums, means and maps.
+        slots: the leaves of their expressions, by number.
+        tail: trailing shape of the messages; every leaf's tail broadcasts to it.
+    """
+
+    results: tuple[Result, ...]
     slots: tuple[Slot, ...]
     tail: Shape
-    groups: int = 0
 
     @property
     def features(self) -> int:
         return math.prod(self.tail)
 
+    def shape(self, result: Result, topology: Topology) -> Shape:
+        """Of one result."""
+        if result.how != "map":
+            return topology.num_dst, *self.tail
+        return topology.num_edges, *((result.groups,) if result.groups else self.tail)
+
     @cached_property
-    def used(self) -> frozenset[int]:
-        """Numbers of the leaves that the expression reads."""
-        return frozenset(expr.slots(self.root))
-
-    def gradient(self, seeds: tuple[Slot, ...], seed: Expr) -> dict[int, Formula]:
-        """For each leaf, the formula of its gradient per edge, from the message's, `seed`; `seeds` are more slots."""
-        slots = (*self.slots, *seeds)
-        return {
-            number: Formula(e, slots, self.tail)
-            for number, e in expr.gradients(self.root, seed).items()
-            if number < len(self.slots)
-        }
-
-    def code(self, row_side: Side) -> tuple[Code, tuple[int, ...]]:
-        """Instructions for rows of `row_side` nodes, and the numbers of the leaves in the order the code reads them."""
-        key = (self.root, self.slots, self.tail, self.groups, row_side)
-        found = _codes.get(key)
-        if found is None:
+    def code(self) -> tuple[Code, tuple[Output, ...], tuple[int, ...]]:
+        """The instructions, the results as they are read from them, and the leaves in the order the code reads them."""
+        known = _codes.get(self)
+        if known is None:
             if len(_codes) > 1024:
                 _codes.clear()
-            found = _codes[key] = self._compile(row_side)
-        return found
+            known = _codes[self] = self._compile()
+        return known
 
-    def _compile(self, row_side: Side) -> tuple[Code, tuple[int, ...]]:
-        order = expr.ordered(self.root)
+    def _compile(self) -> tuple[Code, tuple[Output, ...], tuple[int, ...]]:
+        order = expr.ordered(*(result.root for result in self.results))
         leaves = sorted({e.args[0] for e in order if e.op == "slot"})
         constants = [e for e in order if e.op == "const"]
         at = {id(expr.slot(n)): i for i, n in enumerate(leaves)}
@@ -90,25 +98,25 @@ class Formula:
             if e.op not in ("slot", "const"):
                 at[id(e)] = len(at)
                 steps.append(Instruction(e.op, at[id(e)], tuple(at[id(c)] for c in expr.children(e))))
-        specs = tuple(leaf_spec(self.slots[n], self.tail, row_side) for n in leaves)
+        specs = tuple(leaf_spec(self.slots[n], self.tail) for n in leaves)
         numbers = tuple(e.args[0] for e in constants)
-        code = Code(specs, numbers, tuple(steps), len(at), at[id(self.root)], self.features, self.groups)
-        return code, tuple(leaves)
+        outputs = tuple(Output(at[id(r.root)], r.how, r.groups) for r in self.results)
+        first = outputs[0]
+        code = Code(specs, numbers, tuple(steps), len(at), first.root, self.features, first.groups)
+        return code, outputs, tuple(leaves)
 
 
-_codes: dict[Any, tuple[Code, tuple[int, ...]]] = {}
+_codes: dict[Formula, tuple[Code, tuple[Output, ...], tuple[int, ...]]] = {}
 
 
-def leaf_spec(leaf: Slot, tail: Shape, row_side: Side) -> LeafSpec:
-    """How a leaf's rows are read, for rows of `row_side` nodes."""
-    on = "shared"
-    if leaf.side is Side.EDGE:
-        on = "edge"
-    elif leaf.side:
-        on = "row" if leaf.side is row_side else "other"
+_ON = {Side.DST: "row", Side.SRC: "other", Side.EDGE: "edge", Side.NONE: "shared"}
+
+
+def leaf_spec(leaf: Slot, tail: Shape) -> LeafSpec:
+    """How a leaf's rows are read, for the rows of destinations."""
     mode = spread_of(leaf.tail, tail)
     assert mode is not None
-    return LeafSpec(on, *mode)
+    return LeafSpec(_ON[leaf.side], *mode)
 
 
 def spread_of(mine: Shape, tail: Shape) -> tuple[str, int] | None:
@@ -128,106 +136,105 @@ def spread_of(mine: Shape, tail: Shape) -> tuple[str, int] | None:
     return None
 
 
-def _leaves(numbers: tuple[int, ...], tensors: tuple[Tensor, ...], slots: tuple[Slot, ...]) -> list[Tensor]:
-    return [
+def reduced(
+    topology: Topology, root: Expr, slots: tuple[Slot, ...], tail: Shape, how: str, tensors: Tensors
+) -> Tensor:
+    """The message reduced at the destinations, `(num_dst, *tail)`."""
+    outs: Tensors = run_all(Program, topology, Formula((Result(root, how),), slots, tail), *tensors)
+    return outs[0]
+
+
+def mapped(
+    topology: Topology, root: Expr, slots: tuple[Slot, ...], tail: Shape, groups: int, tensors: Tensors
+) -> Tensor:
+    """The message itself, `(E, *tail)`, or its sums per group, `(E, groups)`."""
+    outs: Tensors = run_all(Program, topology, Formula((Result(root, "map", groups),), slots, tail), *tensors)
+    return outs[0]
+
+
+class Program(torch.autograd.Function):
+    """All results of a formula."""
+
+    @staticmethod
+    def forward(ctx: Any, topology: Topology, formula: Formula, *tensors: Tensor) -> tuple[Tensor, ...]:
+        outs, ties = _run(topology, formula, tensors)
+        ctx.topology, ctx.formula = topology, formula
+        ctx.set_materialize_grads(False)
+        ctx.save_for_backward(*tensors, *(() if ties is None else (outs[0], ties)))
+        return outs
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor | None) -> tuple[Any, ...]:
+        topology, formula = ctx.topology, ctx.formula
+        count = len(formula.slots)
+        tensors = ctx.saved_tensors[:count]
+        slots, extra = list(formula.slots), []
+        seeds: list[tuple[Expr, Expr]] = []
+
+        def leaf(side: Side, tensor: Tensor, tail: Shape) -> Expr:
+            slots.append(Slot(side, tail))
+            extra.append(tensor)
+            return expr.slot(len(slots) - 1)
+
+        for result, grad in zip(formula.results, grads, strict=True):
+            if grad is None:
+                continue
+            if result.how in ("max", "min"):
+                seed = _extreme_seed(ctx, grad, leaf)
+            elif result.how == "map":
+                # A group's gradient goes to each of its features.
+                tail = group_tail(formula.tail, result.groups) if result.groups else formula.tail
+                seed = leaf(Side.EDGE, grad.reshape(grad.shape[0], *tail), tail)
+            else:
+                if result.how == "mean":
+                    grad = grad * inverse_degrees(topology, grad).view(-1, *[1] * len(formula.tail))
+                seed = leaf(Side.DST, grad, formula.tail)
+            seeds.append((result.root, seed))
+        needed = ctx.needs_input_grad[2:]
+        if not seeds:
+            return (None,) * (2 + count)
+        return (
+            None,
+            None,
+            *_leaf_gradients(topology, formula, tuple(slots), (*tensors, *extra), seeds, needed),
+        )
+
+
+def _run(topology: Topology, formula: Formula, tensors: Tensors) -> tuple[tuple[Tensor, ...], Tensor | None]:
+    code, outputs, numbers = formula.code
+    leaves = [
         tensors[n].reshape(1, -1)
-        if not slots[n].side
+        if not formula.slots[n].side
         else flat(tensors[n])
         if tensors[n].dim() > 1
         else tensors[n].unsqueeze(1)
         for n in numbers
     ]
+    ties = None
+    if len(outputs) == 1:
+        out, ties = ops.edge_program(topology.by_dst, code, leaves, outputs[0].how)
+        outs = (out,)
+    else:
+        outs = ops.edge_outputs(topology.by_dst, code, outputs, leaves)
+    # Not views: what a custom function returns could then not be changed in place.
+    shapes = (formula.shape(result, topology) for result in formula.results)
+    return tuple(map(torch.ops.aten._unsafe_view, outs, shapes)), ties
 
 
-def _run(
-    topology: Topology, formula: Formula, tensors: tuple[Tensor, ...], how: str
-) -> tuple[Tensor, Tensor | None]:
-    code, numbers = formula.code(Side.DST)
-    out, ties = ops.edge_program(topology.by_dst, code, _leaves(numbers, tensors, formula.slots), how)
-    rows = topology.num_edges if how == "map" else topology.num_dst
-    # Not a view: what a custom function returns could then not be changed in place.
-    return torch.ops.aten._unsafe_view(
-        out, (rows, *((formula.groups,) if formula.groups else formula.tail))
-    ), ties
-
-
-def reduced(topology: Topology, formula: Formula, tensors: tuple[Tensor, ...], how: str) -> Tensor:
-    """The message reduced at the destinations, `(num_dst, *tail)`."""
-    return run(Reduced, topology, formula, how, *tensors)
-
-
-def mapped(topology: Topology, formula: Formula, tensors: tuple[Tensor, ...]) -> Tensor:
-    """The message itself, `(E, *tail)`, or its sums per group, `(E, groups)`."""
-    return run(Mapped, topology, formula, *tensors)
-
-
-class Reduced(torch.autograd.Function):
-    """A program reduced by destination."""
-
-    @staticmethod
-    def forward(ctx: Any, topology: Topology, formula: Formula, how: str, *tensors: Tensor) -> Tensor:
-        out, ties = _run(topology, formula, tensors, how)
-        ctx.topology, ctx.formula, ctx.how = topology, formula, how
-        ctx.save_for_backward(*tensors, *((out, ties) if how in ("max", "min") else ()))
-        return out
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Any, ...]:
-        topology, formula = ctx.topology, ctx.formula
-        count = len(formula.slots)
-        tensors = ctx.saved_tensors[:count]
-        first = Slot(Side.DST, formula.tail)
-        seeds: tuple[Slot, ...]
-        extra: tuple[Tensor, ...]
-        if ctx.how in ("max", "min"):
-            out, ties = ctx.saved_tensors[count:]
-            if is_transformed(
-                grad
-            ):  # the reference will run, so what attains the extreme is for the reference to say
-                with ops.backend("reference"):
-                    out, ties = _run(topology, formula, tensors, ctx.how)
-            share = grad / ties.view(grad.shape).clamp(min=1)
-            attains = expr.make("eq", expr.make("round", formula.root), expr.slot(count + 1))
-            seeds, extra = (first, first), (share, out.detach())
-            seed = expr.make("where", attains, expr.slot(count), expr.const(0.0))
-        else:
-            if ctx.how == "mean":
-                grad = grad * inverse_degrees(topology, grad).view(-1, *[1] * len(formula.tail))
-            seeds, extra, seed = (first,), (grad,), expr.slot(count)
-        grads = _operand_gradients(
-            topology, formula, (*tensors, *extra), seeds, seed, ctx.needs_input_grad[3:]
-        )
-        return None, None, None, *grads
-
-
-class Mapped(torch.autograd.Function):
-    """A program written per edge."""
-
-    @staticmethod
-    def forward(ctx: Any, topology: Topology, formula: Formula, *tensors: Tensor) -> Tensor:
-        ctx.topology, ctx.formula = topology, formula
-        ctx.save_for_backward(*tensors)
-        return _run(topology, formula, tensors, "map")[0]
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Any, ...]:
-        formula = ctx.formula
-        tail = formula.tail
-        if formula.groups:  # a group's gradient goes to each of its features
-            shape = group_tail(tail, formula.groups)
-            grad = grad.reshape(grad.shape[0], *shape)
-            tail = shape
-        count = len(formula.slots)
-        seeds = (Slot(Side.EDGE, tail),)
-        grads = _operand_gradients(
-            ctx.topology,
-            formula,
-            (*ctx.saved_tensors, grad),
-            seeds,
-            expr.slot(count),
-            ctx.needs_input_grad[2:],
-        )
-        return None, None, *grads
+def _extreme_seed(ctx: Any, grad: Tensor, leaf: Callable[[Side, Tensor, Shape], Expr]) -> Expr:
+    """The gradient of max or min: in equal shares to the messages that attain it."""
+    formula = ctx.formula
+    count = len(formula.slots)
+    out, ties = ctx.saved_tensors[count:]
+    if is_transformed(
+        grad
+    ):  # the reference will run, so what attains the extreme is for the reference to say
+        with ops.backend("reference"):
+            (out,), ties = _run(ctx.topology, formula, ctx.saved_tensors[:count])
+    share = leaf(Side.DST, grad / ties.view(grad.shape).clamp(min=1), formula.tail)
+    extreme = leaf(Side.DST, out.detach(), formula.tail)
+    attains = expr.make("eq", expr.make("round", formula.results[0].root), extreme)
+    return expr.make("where", attains, share, expr.const(0.0))
 
 
 def group_tail(tail: Shape, groups: int) -> Shape:
@@ -239,44 +246,48 @@ def group_tail(tail: Shape, groups: int) -> Shape:
     return (*tail[:cut], *[1] * (len(tail) - cut))
 
 
-def _operand_gradients(
+def _leaf_gradients(
     topology: Topology,
     formula: Formula,
-    tensors: tuple[Tensor, ...],
-    seeds: tuple[Slot, ...],
-    seed: Expr,
+    slots: tuple[Slot, ...],
+    tensors: Tensors,
+    seeds: list[tuple[Expr, Expr]],
     needed: tuple[bool, ...],
 ) -> list[Tensor | None]:
-    per_edge = formula.gradient(seeds, seed)
-    grads: list[Tensor | None] = []
+    """The gradient of every leaf that needs one: its formula per edge, summed over the edges and features it serves."""
+    per_edge = expr.gradients(seeds)
+    tail = formula.tail
+    grads: list[Tensor | None] = [None] * len(needed)
+    by_dst: dict[int, Result] = {}
+    by_src: dict[int, Result] = {}
     for number, (leaf, need) in enumerate(zip(formula.slots, needed, strict=True)):
+        root = per_edge.get(number)
         if not need:
-            grads.append(None)
-        elif number not in per_edge or expr.is_const(per_edge[number].root, 0.0):
-            grads.append(torch.zeros_like(tensors[number]))  # flat, but used: torch gives zeros too
+            continue
+        if root is None or expr.is_const(root, 0.0):
+            grads[number] = torch.zeros_like(tensors[number])  # flat, but used: torch gives zeros too
+        elif leaf.side is Side.SRC:
+            by_src[number] = Result(root, "sum")
+        elif leaf.side is Side.EDGE:
+            mode = spread_of(leaf.tail, tail)
+            summed = mode is not None and mode[0] in ("scalar", "groups")
+            by_dst[number] = Result(root, "map", math.prod(leaf.tail) if summed else 0)
         else:
-            grads.append(
-                _leaf_gradient(topology, per_edge[number], leaf, tensors).view(tensors[number].shape)
-            )
+            by_dst[number] = Result(root, "sum")
+    flipped = tuple(map(flip, slots))
+    for graph, leaves, results in ((topology, slots, by_dst), (topology.reverse(), flipped, by_src)):
+        outs = (
+            run_all(Program, graph, Formula(tuple(results.values()), leaves, tail), *tensors)
+            if results
+            else ()
+        )
+        for number, out, result in zip(results, outs, results.values(), strict=True):
+            leaf = formula.slots[number]
+            grad = out if result.groups else fold(out, leaf.tail, tail)
+            if leaf.side is Side.NONE:
+                grad = fold(out.sum(0, keepdim=True), leaf.tail, tail)
+            grads[number] = grad.view(tensors[number].shape)
     return grads
-
-
-def _leaf_gradient(topology: Topology, formula: Formula, leaf: Slot, tensors: tuple[Tensor, ...]) -> Tensor:
-    """The gradient of one leaf: its per-edge formula summed over the edges, and over the features it was spread on."""
-    if leaf.side is Side.EDGE:
-        mode = spread_of(leaf.tail, formula.tail)
-        assert mode is not None
-        if mode[0] in ("scalar", "groups"):
-            sums = Formula(formula.root, formula.slots, formula.tail, math.prod(leaf.tail))
-            return mapped(topology, sums, tensors)
-        return fold(mapped(topology, formula, tensors), leaf.tail, formula.tail)
-    if leaf.side is Side.SRC:
-        flipped = Formula(formula.root, tuple(map(flip, formula.slots)), formula.tail)
-        return fold(reduced(topology.reverse(), flipped, tensors, "sum"), leaf.tail, formula.tail)
-    per_node = reduced(topology, formula, tensors, "sum")
-    if leaf.side is Side.DST:
-        return fold(per_node, leaf.tail, formula.tail)
-    return fold(per_node.sum(0, keepdim=True), leaf.tail, formula.tail)
 
 
 def flip(leaf: Slot) -> Slot:

@@ -18,7 +18,7 @@ from grapevine.ops._core import is_transformed
 from grapevine.topology import Topology
 
 
-def run(function: type[torch.autograd.Function], *inputs: Any) -> Tensor:
+def run_all(function: type[torch.autograd.Function], *inputs: Any) -> Any:
     """Applies a kernel with its own derivative; under `torch.func` transforms (batched gradients) its plain form.
 
     There every op refuses its compiled backend, and the reference is made of ops that torch can transform.
@@ -26,15 +26,22 @@ def run(function: type[torch.autograd.Function], *inputs: Any) -> Tensor:
     if torch._C._are_functorch_transforms_active() or any(
         isinstance(i, Tensor) and is_transformed(i) for i in inputs
     ):
-        out: Tensor = function.forward(_Nothing(), *inputs)
-        return out
-    return cast(Tensor, function.apply(*inputs))
+        return function.forward(_Nothing(), *inputs)
+    return function.apply(*inputs)
+
+
+def run(function: type[torch.autograd.Function], *inputs: Any) -> Tensor:
+    """The same for a kernel with one result."""
+    return cast(Tensor, run_all(function, *inputs))
 
 
 class _Nothing:
     """Stands in for a context where nothing needs to be kept."""
 
     def save_for_backward(self, *tensors: Any) -> None:
+        pass
+
+    def set_materialize_grads(self, value: bool) -> None:
         pass
 
 
@@ -205,12 +212,12 @@ class Extreme(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, None, None, None]:
         x, weight, out, ties = ctx.saved_tensors
-        share = grad / ties.clamp(min=1)
         if torch.is_grad_enabled():
+            share = grad / ties.clamp(min=1)
             grad_x, grad_w = _shares(share, x, weight, out.detach(), ctx.topology, ctx.x_on)
         else:
             order = ctx.topology.by_dst if ctx.x_on == "edge" else ctx.topology.by_src
-            grad_x, grad_w = ops.extreme_backward(order, x, weight, ctx.x_on, out, share)
+            grad_x, grad_w = ops.extreme_backward(order, x, weight, ctx.x_on, out, grad, ties)
         return grad_x, grad_w, None, None, None
 
 

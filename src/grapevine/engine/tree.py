@@ -27,6 +27,8 @@ class Node:
 
     Attributes:
         side: what it depends on.
+        tail: the shape of one row of its value; the whole shape for what is shared.
+        dtype: of its value.
         depth: ops between it and its leaves.
         kept: the value with its version, once computed.
         hooked: somebody waits for its gradient (a hook, `retain_grad`), so autograd must go through it step by step.
@@ -34,11 +36,13 @@ class Node:
         passed: a kernel took its gradient past it, so nobody can ask for it any more.
     """
 
-    __slots__ = ("altered", "depth", "hooked", "kept", "passed", "side")
-    side: Side
+    __slots__ = ("altered", "depth", "dtype", "hooked", "kept", "passed", "side", "tail")
+    depth: int
 
-    def __init__(self) -> None:
-        self.depth = 0
+    def __init__(self, side: Side, tail: tuple[int, ...], dtype: torch.dtype) -> None:
+        self.side = side
+        self.tail = tail
+        self.dtype = dtype
         self.kept: tuple[Tensor, int] | None = None
         self.hooked = False
         self.altered = False
@@ -54,8 +58,8 @@ class Leaf(Node):
     __slots__ = ("lent", "tensor", "version")
 
     def __init__(self, side: Side, tensor: Tensor) -> None:
-        super().__init__()
-        self.side = side
+        super().__init__(side, tensor.shape if side is Side.NONE else tensor.shape[1:], tensor.dtype)
+        self.depth = 0
         self.tensor = tensor
         self.version = version(tensor)
         self.lent = False
@@ -85,9 +89,6 @@ class Leaf(Node):
 
 def tail_of(node: Node) -> tuple[int, ...]:
     """The shape of one row of the node's value; the whole shape for what is shared."""
-    if isinstance(node, Leaf):
-        return tuple(node.tensor.shape[1:] if node.side else node.tensor.shape)
-    assert isinstance(node, Apply)
     return node.tail
 
 
@@ -97,9 +98,9 @@ def version(tensor: Tensor) -> int:
 
 
 class Apply(Node):
-    """An op of the table applied to nodes and constants; `tail` and `dtype` are those of a row of its result."""
+    """An op of the table applied to nodes and constants; `operands` are the nodes, those in lists included."""
 
-    __slots__ = ("args", "dtype", "func", "name", "params", "tail")
+    __slots__ = ("args", "func", "name", "operands", "params")
 
     def __init__(
         self,
@@ -107,23 +108,22 @@ class Apply(Node):
         func: Callable[..., Tensor],
         args: tuple[Any, ...],
         params: dict[str, Any],
-        tail: tuple[int, ...] = (),
-        dtype: torch.dtype | None = None,
+        tail: tuple[int, ...],
+        dtype: torch.dtype,
     ) -> None:
-        super().__init__()
+        self.operands = tuple(children(args))
+        side: Side | None = None
+        depth = 0
+        for node in self.operands:
+            if node.side is not side:  # a union of flags costs as much as the rest
+                side = node.side if side is None else side | node.side
+            depth = max(depth, node.depth)
+        super().__init__(Side.NONE if side is None else side, tail, dtype)
+        self.depth = depth + 1
         self.name = name
         self.func = func
         self.args = args
         self.params = params
-        self.tail = tail
-        self.dtype = dtype
-        side = Side.NONE
-        depth = 0
-        for node in children(args):
-            side |= node.side
-            depth = max(depth, node.depth)
-        self.side = side
-        self.depth = depth + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,22 +142,21 @@ def children(args: tuple[Any, ...]) -> Iterator[Node]:
             yield from (a for a in arg.nodes if isinstance(a, Node))
 
 
-def walk(node: Node) -> Iterator[Node]:
-    """Every node of the tree once, parents first."""
-    pending, seen = [node], {node}
-    while pending:
-        top = pending.pop()
-        yield top
+def walk(node: Node) -> list[Node]:
+    """Every node of the tree once, from the root down."""
+    found, seen = [node], {node}
+    for top in found:
         if isinstance(top, Apply):
-            for child in children(top.args):
+            for child in top.operands:
                 if child not in seen:
                     seen.add(child)
-                    pending.append(child)
+                    found.append(child)
+    return found
 
 
 def needs_autograd(node: Node) -> bool:
     """True where somebody waits for the gradient of a recorded value; else those values count as passed from now on."""
-    nodes = list(walk(node))
+    nodes = walk(node)
     if any(n.hooked for n in nodes):
         return True
     for n in nodes:

@@ -4,6 +4,7 @@ from grapevine.io.csv import read_csv
 from grapevine.io.download import DownloadError, download_file, find, obtain, obtain_archive
 from grapevine.io.graph import load_graph, save_graph
 from grapevine.io.npz import parse_npz, read_npz
+from grapevine.io.pdb import Backbone, read_backbone
 from grapevine.io.planetoid import read_planetoid_data
 from grapevine.io.text import read_txt_array
 from grapevine.io.tu import read_tu_data
@@ -11,6 +12,7 @@ from grapevine.io.unpickle import ArrayUnpickler, UnsafePickleError, read_pickle
 
 __all__ = [
     "ArrayUnpickler",
+    "Backbone",
     "DownloadError",
     "UnsafePickleError",
     "download_file",
@@ -19,6 +21,7 @@ __all__ = [
     "obtain",
     "obtain_archive",
     "parse_npz",
+    "read_backbone",
     "read_csv",
     "read_npz",
     "read_pickle",

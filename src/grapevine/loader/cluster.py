@@ -16,6 +16,7 @@ from grapevine import graph
 from grapevine.data import Data
 from grapevine.errors import GraphValueError, require
 from grapevine.loader.gather import rows
+from grapevine.loader.seeds import SeedLoader
 from grapevine.ops import sort_rows
 
 
@@ -166,21 +167,22 @@ class ClusterData(torch.utils.data.Dataset[Data]):
         return f"{type(self).__name__}({self.num_parts})"
 
 
-class ClusterLoader(torch.utils.data.DataLoader[Any]):
+class ClusterLoader(SeedLoader):
     """Batches of clusters, joined by the edges between them.
 
     Args:
         cluster_data: the graph in parts.
-        **kwargs: arguments of `torch.utils.data.DataLoader`; `batch_size` counts clusters.
+        **kwargs: `prefetch_threads`, and arguments of `torch.utils.data.DataLoader`; `batch_size` counts clusters.
 
     Source: Chiang et al., Cluster-GCN, arXiv:1905.07953.
     """
 
     def __init__(self, cluster_data: ClusterData, **kwargs: Any) -> None:
-        for name in ("dataset", "collate_fn"):
-            kwargs.pop(name, None)
         self.cluster_data = cluster_data
-        super().__init__(range(len(cluster_data)), collate_fn=cluster_data.join, **kwargs)  # type: ignore[arg-type]
+        super().__init__(len(cluster_data), **kwargs)
+
+    def _sample(self, index: Tensor, key: int | None) -> Data:
+        return self.cluster_data.join(index)
 
 
 def metis(edge_index: Tensor, num_nodes: int, num_parts: int, recursive: bool = False) -> Tensor:

@@ -14,7 +14,7 @@ from grapevine.loader.gather import rows
 from grapevine.loader.seeds import SeedLoader
 from grapevine.ops import SampleRequest, random_walks, sample_neighbors
 from grapevine.ops._draw import PHI, mix
-from grapevine.sampler.csc import compress
+from grapevine.ops.sample_neighbors import compress
 from grapevine.sampler.inputs import fresh_key
 from grapevine.sampler.outputs import SamplerOutput
 

@@ -11,9 +11,10 @@ from torch import Tensor
 
 from grapevine.data import Data, HeteroData
 from grapevine.errors import GraphTypeError, GraphValueError
-from grapevine.loader.node_loader import SamplingLoader
+from grapevine.loader.node_loader import SamplingLoader, on_gpu
 from grapevine.sampler import BaseSampler, EdgeSamplerInput, NegativeSampling, SamplerOutput
 from grapevine.sampler.inputs import require_key
+from grapevine.sampler.remote import Remote, skeleton
 
 
 class LinkLoader(SamplingLoader):
@@ -24,7 +25,7 @@ class LinkLoader(SamplingLoader):
     `dst_neg_index` for triplets.
 
     Args:
-        data: the graph.
+        data: the graph; one that is kept elsewhere is a pair of a `FeatureStore` and a `GraphStore`.
         link_sampler: samples from it.
         edge_label_index: `(2, S)` links; in heterogeneous graphs an edge type or `(type, links)`; None: all edges.
         edge_label: `(S, ...)` labels. With binary negatives labels from 0 become labels from 1; 0 is negative.
@@ -34,9 +35,9 @@ class LinkLoader(SamplingLoader):
         transform: applied to every batch, in the thread that consumes batches.
         transform_sampler_output: applied to what the sampler answers.
         filter_per_worker: whether features are joined where batches are prepared; None: unless they are on a GPU.
-        custom_cls: accepted for compatibility.
+        custom_cls: the class of batches of a graph that is kept elsewhere.
         input_id: `(S,)` what to call the links in `input_id`; None: their places.
-        **kwargs: `prefetch_threads`, and arguments of `torch.utils.data.DataLoader`.
+        **kwargs: `prefetch_threads`, `cache_bytes`, and arguments of `torch.utils.data.DataLoader`.
 
     Raises:
         GraphIndexError, GraphValueError, GraphTypeError: for links that do not fit the graph.
@@ -44,7 +45,7 @@ class LinkLoader(SamplingLoader):
 
     def __init__(
         self,
-        data: Data | HeteroData,
+        data: Data | HeteroData | Remote,
         link_sampler: BaseSampler,
         edge_label_index: Any = None,
         edge_label: Tensor | None = None,
@@ -67,7 +68,7 @@ class LinkLoader(SamplingLoader):
         self.transform = transform
         self.transform_sampler_output = transform_sampler_output
         self.custom_cls = custom_cls
-        self.filter_per_worker = not data.is_cuda if filter_per_worker is None else filter_per_worker
+        self.filter_per_worker = not on_gpu(data) if filter_per_worker is None else filter_per_worker
         kind, links = seed_links(data, edge_label_index)
         count = links.shape[1]
         for name, value in (("edge_label", edge_label), ("edge_label_time", edge_label_time)):
@@ -113,9 +114,11 @@ class LinkLoader(SamplingLoader):
         source.seed_time = target.seed_time = out.metadata[4]
 
 
-def seed_links(data: Data | HeteroData, links: Any) -> tuple[Any, Tensor]:
+def seed_links(data: Data | HeteroData | Remote, links: Any) -> tuple[Any, Tensor]:
     """The edge type of links, and their ends `(2, S)`."""
     kind: Any = None
+    if isinstance(data, tuple):
+        data = skeleton(data)
     if isinstance(data, HeteroData):
         if not isinstance(links, tuple | list) or not links:
             raise GraphTypeError(

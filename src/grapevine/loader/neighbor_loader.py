@@ -12,14 +12,16 @@ from grapevine.errors import GraphValueError
 from grapevine.loader.link_loader import LinkLoader
 from grapevine.loader.node_loader import NodeLoader
 from grapevine.sampler import HGTSampler, NeighborSampler, SubgraphType
+from grapevine.sampler.remote import Remote
 
 
 class NeighborLoader(NodeLoader):
     """Batches of seed nodes and some neighbours of some neighbours (GraphSAGE); fields as `NodeLoader` says.
 
     Args:
-        data: a `Data` or `HeteroData`. Features larger than memory may be arrays of `numpy.memmap`: their rows are
-            read from the file, in its order, and become tensors.
+        data: a `Data`, a `HeteroData`, or a pair of a `FeatureStore` and a `GraphStore`. Features larger than memory
+            may be arrays of `numpy.memmap`, as `load_graph` makes them: their rows are read from the file, in its
+            order, and become tensors.
         num_neighbors: neighbours per hop (-1: all), for all edge types or by edge type.
         input_nodes: `(S,)` ids or `(N,)` bools; in heterogeneous graphs a node type or `(type, nodes)`; None: all.
         input_time: `(S,)` times of the seeds; needs `time_attr`.
@@ -35,7 +37,7 @@ class NeighborLoader(NodeLoader):
         filter_per_worker: whether features are joined where batches are prepared.
         neighbor_sampler: a sampler to share among loaders.
         directed: False is short for `subgraph_type="induced"`.
-        **kwargs: `prefetch_threads` (default 1), and arguments of `torch.utils.data.DataLoader`.
+        **kwargs: `prefetch_threads` (default 1), `cache_bytes`, and arguments of `torch.utils.data.DataLoader`.
 
     Raises:
         GraphIndexError, GraphValueError, GraphTypeError: for seeds, numbers or attributes that do not fit.
@@ -53,7 +55,7 @@ class NeighborLoader(NodeLoader):
 
     def __init__(
         self,
-        data: Data | HeteroData,
+        data: Data | HeteroData | Remote,
         num_neighbors: Any,
         input_nodes: Any = None,
         input_time: Tensor | None = None,
@@ -104,7 +106,7 @@ class LinkNeighborLoader(LinkLoader):
     """Batches of links, negative links, and neighbourhoods of their ends; fields as `LinkLoader` says.
 
     Args:
-        data: a `Data` or `HeteroData`.
+        data: a `Data`, a `HeteroData`, or a pair of a `FeatureStore` and a `GraphStore`.
         num_neighbors: neighbours per hop (-1: all), for all edge types or by edge type.
         edge_label_index: `(2, S)` links; in heterogeneous graphs an edge type or `(type, links)`; None: all edges.
         edge_label: `(S, ...)` labels.
@@ -123,7 +125,7 @@ class LinkNeighborLoader(LinkLoader):
         filter_per_worker: whether features are joined where batches are prepared.
         neighbor_sampler: a sampler to share among loaders.
         directed: False is short for `subgraph_type="induced"`.
-        **kwargs: `prefetch_threads` (default 1), and arguments of `torch.utils.data.DataLoader`.
+        **kwargs: `prefetch_threads` (default 1), `cache_bytes`, and arguments of `torch.utils.data.DataLoader`.
 
     Raises:
         GraphIndexError, GraphValueError, GraphTypeError: for links, numbers or attributes that do not fit.
@@ -138,7 +140,7 @@ class LinkNeighborLoader(LinkLoader):
 
     def __init__(
         self,
-        data: Data | HeteroData,
+        data: Data | HeteroData | Remote,
         num_neighbors: Any,
         edge_label_index: Any = None,
         edge_label: Tensor | None = None,
@@ -203,7 +205,7 @@ class HGTLoader(NodeLoader):
         transform: applied to every batch.
         transform_sampler_output: applied to what the sampler answers.
         filter_per_worker: whether features are joined where batches are prepared.
-        **kwargs: `prefetch_threads` (default 1), and arguments of `torch.utils.data.DataLoader`.
+        **kwargs: `prefetch_threads` (default 1), `cache_bytes`, and arguments of `torch.utils.data.DataLoader`.
 
     Source: Hu et al., Heterogeneous Graph Transformer, arXiv:2003.01332.
     """

@@ -11,16 +11,19 @@ from torch import Tensor
 
 from grapevine.data import Data, HeteroData
 from grapevine.errors import GraphTypeError, GraphValueError
-from grapevine.loader.gather import filter_data, filter_hetero_data
+from grapevine.loader.gather import filter_data, filter_hetero_data, filter_remote
+from grapevine.loader.mixin import AffinityMixin, MultithreadingMixin
 from grapevine.loader.seeds import SeedLoader
 from grapevine.sampler import BaseSampler, HeteroSamplerOutput, NodeSamplerInput, SamplerOutput
 from grapevine.sampler.inputs import require_key
+from grapevine.sampler.remote import Remote, remote_num_nodes
 
 
-class SamplingLoader(SeedLoader):
+class SamplingLoader(SeedLoader, AffinityMixin, MultithreadingMixin):
     """What node and link loaders share: data, transforms, and where features are joined."""
 
     data: Any
+    custom_cls: Any
     transform: Callable[[Any], Any] | None
     transform_sampler_output: Callable[[Any], Any] | None
 
@@ -35,9 +38,11 @@ class SamplingLoader(SeedLoader):
             out = self.transform_sampler_output(out)
         data: Any
         if isinstance(out, SamplerOutput) and isinstance(self.data, Data):
-            data = filter_data(self.data, out)
+            data = filter_data(self.data, out, self._memory)
         elif isinstance(out, HeteroSamplerOutput) and isinstance(self.data, HeteroData):
-            data = filter_hetero_data(self.data, out)
+            data = filter_hetero_data(self.data, out, self._memory)
+        elif isinstance(out, SamplerOutput | HeteroSamplerOutput) and isinstance(self.data, tuple):
+            data = filter_remote(self.data, out, self.custom_cls)
         else:
             raise GraphTypeError(
                 f"expected a {'Hetero' if isinstance(self.data, HeteroData) else ''}SamplerOutput for a "
@@ -58,16 +63,16 @@ class NodeLoader(SamplingLoader):
     disjoint, `batch`. The first `batch_size` nodes (of the input type) are the seeds.
 
     Args:
-        data: the graph.
+        data: the graph; one that is kept elsewhere is a pair of a `FeatureStore` and a `GraphStore`.
         node_sampler: samples from it.
         input_nodes: `(S,)` ids or `(N,)` bools; in heterogeneous graphs a node type or `(type, nodes)`; None: all.
         input_time: `(S,)` times of the seeds; None: those of the nodes.
         transform: applied to every batch, in the thread that consumes batches.
         transform_sampler_output: applied to what the sampler answers.
         filter_per_worker: whether features are joined where batches are prepared; None: unless they are on a GPU.
-        custom_cls: accepted for compatibility.
+        custom_cls: the class of batches of a graph that is kept elsewhere.
         input_id: `(S,)` what to call the seeds in `input_id`; None: their places among the inputs.
-        **kwargs: `prefetch_threads`, and arguments of `torch.utils.data.DataLoader`.
+        **kwargs: `prefetch_threads`, `cache_bytes`, and arguments of `torch.utils.data.DataLoader`.
 
     Raises:
         GraphIndexError, GraphValueError, GraphTypeError: for seeds that do not fit the graph.
@@ -75,7 +80,7 @@ class NodeLoader(SamplingLoader):
 
     def __init__(
         self,
-        data: Data | HeteroData,
+        data: Data | HeteroData | Remote,
         node_sampler: BaseSampler,
         input_nodes: Any = None,
         input_time: Tensor | None = None,
@@ -94,7 +99,7 @@ class NodeLoader(SamplingLoader):
         self.transform_sampler_output = transform_sampler_output
         self.custom_cls = custom_cls
         self.input_id = input_id
-        self.filter_per_worker = not data.is_cuda if filter_per_worker is None else filter_per_worker
+        self.filter_per_worker = not on_gpu(data) if filter_per_worker is None else filter_per_worker
         kind, nodes, places = seed_nodes(data, input_nodes)
         input_id = places if input_id is None else input_id
         for name, value in (("input_id", input_id), ("input_time", input_time)):
@@ -119,21 +124,31 @@ class NodeLoader(SamplingLoader):
         store.batch_size = out.metadata[0].numel()
 
 
-def seed_nodes(data: Data | HeteroData, nodes: Any) -> tuple[str | None, Tensor, Tensor | None]:
+def on_gpu(data: Any) -> bool:
+    """Whether a graph is on a GPU."""
+    return not isinstance(data, tuple) and bool(data.is_cuda)
+
+
+def seed_nodes(data: Data | HeteroData | Remote, nodes: Any) -> tuple[str | None, Tensor, Tensor | None]:
     """The node type of seeds, their ids, and their places where a mask was given."""
     kind: str | None = None
-    if isinstance(data, HeteroData):
+    counts: dict[Any, int]
+    if isinstance(data, tuple):
+        counts = remote_num_nodes(data)
+    elif isinstance(data, HeteroData):
+        counts = {key: store.num_nodes or 0 for key, store in data.node_items()}
+    else:
+        counts = {None: data.num_nodes or 0}
+    if None not in counts:
         if isinstance(nodes, str):
             nodes = (nodes, None)
         if not (isinstance(nodes, tuple | list) and len(nodes) == 2 and isinstance(nodes[0], str)):
             raise GraphTypeError(
                 f"expected input_nodes as a node type or (type, nodes), got {type(nodes).__name__}; the types are "
-                f"{data.node_types}, so pass for example input_nodes=({data.node_types[0]!r}, mask)"
+                f"{[*counts]}, so pass for example input_nodes=({next(iter(counts))!r}, mask)"
             )
         kind, nodes = nodes
-        num_nodes = require_key(dict(data.node_items()), kind, "node type").num_nodes or 0
-    else:
-        num_nodes = data.num_nodes or 0
+    num_nodes = require_key(counts, kind, "node type")
     if nodes is None:
         return kind, torch.arange(num_nodes), None
     nodes = nodes if isinstance(nodes, Tensor) else torch.as_tensor(nodes)

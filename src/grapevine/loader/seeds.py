@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.utils.data import BatchSampler, RandomSampler, SequentialSampler
 
 from grapevine.errors import GraphTypeError, GraphValueError
+from grapevine.loader.memory import RowMemory
 from grapevine.ops._draw import PHI, mix
 from grapevine.sampler.inputs import fresh_key
 
@@ -64,6 +65,7 @@ class SeedLoader(torch.utils.data.DataLoader[Any]):
     Args:
         num_items: how many seeds there are.
         prefetch_threads: threads that work ahead, where there are no worker processes; 0: none.
+        cache_bytes: the most memory for rows of features that lie in files, those that are asked for most.
         **kwargs: further arguments of `torch.utils.data.DataLoader`; `prefetch_factor` counts batches per thread or
             worker (default 2).
     """
@@ -71,11 +73,15 @@ class SeedLoader(torch.utils.data.DataLoader[Any]):
     filter_per_worker = True
     dataset: Positions
 
-    def __init__(self, num_items: int, prefetch_threads: int = 1, **kwargs: Any) -> None:
+    def __init__(
+        self, num_items: int, prefetch_threads: int = 1, cache_bytes: int = 1 << 26, **kwargs: Any
+    ) -> None:
         for name in ("dataset", "collate_fn"):  # Lightning passes what it found on the loader
             kwargs.pop(name, None)
-        if prefetch_threads < 0:
-            raise GraphValueError(f"expected prefetch_threads >= 0, got {prefetch_threads}")
+        if prefetch_threads < 0 or cache_bytes < 0:
+            raise GraphValueError(
+                f"expected prefetch_threads and cache_bytes >= 0, got {prefetch_threads} and {cache_bytes}"
+            )
         self.prefetch_threads = prefetch_threads
         ahead = kwargs.get("prefetch_factor") or 2
         if not kwargs.get("num_workers"):
@@ -85,6 +91,7 @@ class SeedLoader(torch.utils.data.DataLoader[Any]):
         self._epoch: Epoch | None = None
         self._resumed: Epoch | None = None
         self._workers: torch.utils.data.DataLoader[Any] | None = None
+        self._memory = RowMemory(cache_bytes)
 
     # What a kind of loader defines ----------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils.hooks import RemovableHandle
 
 from grapevine import engine
-from grapevine.edges import Edges
+from grapevine.edges import Edges, native
 from grapevine.errors import GraphTypeError, GraphValueError
 from grapevine.graph import is_torch_sparse_tensor, to_edge_index
 from grapevine.nn.aggr import Aggregation
@@ -190,13 +190,20 @@ class MessagePassing(_Asking, torch.nn.Module):
 
     # -- the machine -----------------------------------------------------------------------------------
 
+    def __call__(self, *inputs: Any, **options: Any) -> Any:
+        # Shipped layers look at an adjacency before they propagate; others may want the matrix that they are given.
+        if not torch.compiler.is_compiling() and type(self).forward.__module__.startswith("grapevine."):
+            inputs = tuple(i if isinstance(i, Tensor) else native(i) for i in inputs)
+            options = {name: o if isinstance(o, Tensor) else native(o) for name, o in options.items()}
+        return super().__call__(*inputs, **options)
+
     def propagate(
         self, edge_index: Any, size: tuple[int | None, int | None] | None = None, **kwargs: Any
     ) -> Tensor:
         """Sends messages: `message`, `aggregate`, `update`.
 
         Args:
-            edge_index: `(2, E)`, `torch.sparse` `(N_dst, N_src)`, or `gv.Edges`.
+            edge_index: `(2, E)`, `torch.sparse` (or torch_sparse's) `(N_dst, N_src)`, or `gv.Edges`.
             size: `(N_src, N_dst)`; read off the node tensors where None.
             **kwargs: everything the methods ask for by name.
 
@@ -204,9 +211,12 @@ class MessagePassing(_Asking, torch.nn.Module):
             GraphTypeError: if a method asks for something that was not given.
         """
         edge_index, size, kwargs = self._before("propagate", edge_index, size, kwargs)
+        matrix = edge_index
+        if not isinstance(edge_index, Tensor):
+            edge_index = native(edge_index)
         if self.fuse and not self.explain and is_torch_sparse_tensor(edge_index):
             given = _Given(self, edge_index, size, kwargs, ("message_and_aggregate", "update"))
-            out = self._fused(given)
+            out = self._fused(given, matrix)
         else:
             with engine.scope():
                 given = _Given(self, edge_index, size, kwargs, ("message", "aggregate", "update"))
@@ -219,7 +229,7 @@ class MessagePassing(_Asking, torch.nn.Module):
         out = self.message(**inputs)
         out = self._after("message", out, inputs)
         if self.explain:
-            out = self.explain_message(engine.materialise(out), **self._arguments("explain_message", given))
+            out = self.explain_message(out, **self._arguments("explain_message", given))
         inputs = self._arguments("aggregate", given)
         inputs = given.replace(inputs, *self._before("aggregate", inputs))
         reduced = self.aggregate(out, **inputs)
@@ -227,9 +237,9 @@ class MessagePassing(_Asking, torch.nn.Module):
         out = self.update(reduced, **self._arguments("update", given))
         return _settled(out)
 
-    def _fused(self, given: _Given) -> Tensor:
+    def _fused(self, given: _Given, matrix: Any) -> Tensor:
         inputs = self._arguments("message_and_aggregate", given)
-        adjacency, inputs = self._before("message_and_aggregate", given.adjacency, inputs)
+        adjacency, inputs = self._before("message_and_aggregate", matrix, inputs)
         out = self.message_and_aggregate(adjacency, **inputs)
         out = self._after("message_and_aggregate", out, adjacency, inputs)
         return _settled(self.update(out, **self._arguments("update", given)))
@@ -300,18 +310,17 @@ class MessagePassing(_Asking, torch.nn.Module):
     # -- hooks -------------------------------------------------------------------------------------------
 
     def _hooked(self, name: str) -> list[Callable[..., Any]]:
-        hooks = self._hooks.get(name)
-        return list(hooks.values()) if hooks else []
+        return list(self._hooks.get(name, {}).values())
 
     def _before(self, name: str, *inputs: Any) -> tuple[Any, ...]:
-        for hook in self._hooked(name + "_pre"):
+        for hook in self._hooked(name + "_pre") if self._hooks else ():
             result = hook(self, inputs)
             if result is not None:
                 inputs = result if isinstance(result, tuple) else (result,)
         return inputs
 
     def _after(self, name: str, out: Any, *inputs: Any) -> Any:
-        for hook in self._hooked(name):
+        for hook in self._hooked(name) if self._hooks else ():
             result = hook(self, inputs, out)
             if result is not None:
                 out = result

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import operator
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import reduce
@@ -19,6 +20,7 @@ from grapevine.graph.sparse import is_torch_sparse_tensor, to_edge_index
 from grapevine.nn.aggr import Aggregation
 from grapevine.nn.dense.linear import Linear
 from grapevine.nn.message_passing import MessagePassing
+from grapevine.utils._trim_to_layer import TrimToLayer, trim
 from grapevine.utils.hetero import check_add_self_loops, get_unused_node_types
 
 EdgeType = tuple[str, str, str]
@@ -220,8 +222,22 @@ class _Rewrite:
                 "use a module such as torch.nn.Dropout instead",
                 stacklevel=5,
             )
+        if (trimmed := self._trimmed(node)) is not None:
+            return self._level_of(trimmed)
         levels = {self.level[n] for n in node.all_input_nodes}
         return "edge" if "edge" in levels else "node" if "node" in levels else "graph"
+
+    def _level_of(self, value: Any) -> str:
+        return self.level[value] if isinstance(value, Node) else "graph"
+
+    def _trimmed(self, node: Node) -> Any:
+        """What a step takes from `TrimToLayer`: the argument that it was before; None for other steps."""
+        if node.op != "call_function" or node.target is not operator.getitem:
+            return None
+        source, which = node.args
+        if not (isinstance(source, Node) and source.op == "call_module" and isinstance(which, int)):
+            return None
+        return source.args[3 + which] if isinstance(self._submodule(source), TrimToLayer) else None
 
     def _submodule(self, node: Node) -> Module:
         return self.module.get_submodule(str(node.target))
@@ -335,6 +351,10 @@ class _PerType(_Rewrite):
         elif node.op == "call_module" and isinstance(self._submodule(node), Aggregation):
             parts = self._each(node, self.types["node"])
             self.env[node] = self._combined(list(parts.values()), node.name)
+        elif node.op == "call_module" and isinstance(self._submodule(node), TrimToLayer):
+            self.env[node] = None  # its parts are taken one by one, below
+        elif (value := self._trimmed(node)) is not None:
+            self.env[node] = self._trim(node, value)
         elif level == "graph":
             args, kwargs = self._arguments(node, None)
             self.env[node] = self._emit(node.op, node.target, args, kwargs, node.name)
@@ -362,6 +382,18 @@ class _PerType(_Rewrite):
             out = self._emit("call_module", self._target(node, key), args, kwargs, name)
             outs.setdefault(key[-1], []).append(out)
         return {key: self._combined(parts, f"{node.name}__{_name(key)}") for key, parts in outs.items()}
+
+    def _trim(self, node: Node, value: Node) -> dict[Type, Node]:
+        """The features, edges or values of every type that a layer still needs."""
+        layer, *sampled = node.args[0].args[:3]  # type: ignore[union-attr]
+        counts = self.env[sampled[0 if node.args[1] == 0 else 1]]  # type: ignore[index]
+        dim = 1 if node.args[1] == 1 else 0
+        return {
+            key: self._emit(
+                "call_function", trim, (layer, counts[key], of_type, dim), name=f"{node.name}__{_name(key)}"
+            )
+            for key, of_type in self.env[value].items()
+        }
 
     def _combined(self, parts: list[Node], name: str) -> Node:
         return (

@@ -6,7 +6,7 @@ They know no graph container and no autograd: `grapevine.engine.kernels` gives t
 from grapevine.ops._backend import Backend, Op, backend
 from grapevine.ops.alias_tables import alias_tables
 from grapevine.ops.edge_dot import edge_dot
-from grapevine.ops.edge_program import edge_program
+from grapevine.ops.edge_program import edge_outputs, edge_program
 from grapevine.ops.extreme_backward import extreme_backward
 from grapevine.ops.gather_file import gather_file
 from grapevine.ops.gather_reduce import gather_reduce
@@ -27,6 +27,7 @@ __all__ = [
     "alias_tables",
     "backend",
     "edge_dot",
+    "edge_outputs",
     "edge_program",
     "extreme_backward",
     "gather_file",

@@ -68,7 +68,7 @@ def backend(name: str) -> Iterator[None]:
     """Forces one backend for every op inside the block.
 
     Args:
-        name: `"cpu"` (the compiled core) or `"reference"` (plain ATen ops).
+        name: `"cpu"` (the compiled core), `"triton"` (CUDA, ROCm, XPU) or `"reference"` (plain ATen ops).
 
     Raises:
         GraphValueError: by the first op inside that the backend refuses, with its reasons.

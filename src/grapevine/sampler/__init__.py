@@ -1,6 +1,7 @@
 """Samplers: pure functions from seeds and a key to subgraphs."""
 
 from grapevine.sampler.base import BaseSampler
+from grapevine.sampler.bidirectional import BidirectionalNeighborSampler
 from grapevine.sampler.hgt_sampler import HGTSampler
 from grapevine.sampler.inputs import (
     EdgeSamplerInput,
@@ -15,6 +16,7 @@ from grapevine.sampler.random_walk import random_walk
 
 __all__ = [
     "BaseSampler",
+    "BidirectionalNeighborSampler",
     "EdgeSamplerInput",
     "HGTSampler",
     "HeteroSamplerOutput",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -12,7 +12,10 @@ from torch import Tensor
 from grapevine.data import Data, HeteroData
 from grapevine.data.aliases import EdgeType, NodeType
 from grapevine.errors import GraphTypeError, GraphValueError
-from grapevine.ops import Relation, alias_tables, sort_rows
+from grapevine.graph.by_target import by_target
+from grapevine.ops import Relation, alias_tables
+from grapevine.ops.sample_neighbors import compress
+from grapevine.sampler.remote import Remote, skeleton
 from grapevine.topology import check_pair, check_range
 
 
@@ -47,51 +50,8 @@ def sortable(time: Tensor) -> Tensor:
     return bits ^ ((bits >> 63) & 0x7FFFFFFFFFFFFFFF)
 
 
-def compress(
-    neighbour: Tensor, row: Tensor, size: tuple[int, int], kinds: tuple[int, int],
-    time: Tensor | None = None, weight: Tensor | None = None,
-) -> Relation:  # fmt: skip
-    """Groups edges by row.
-
-    Args:
-        neighbour: `(E,)` the end that is sampled.
-        row: `(E,)` the end that samples.
-        size: numbers of nodes on the two sides.
-        kinds: numbers of their node types.
-        time: `(E,)` sortable times; rows are then ordered by them.
-        weight: `(E,)` weights.
-    """
-    row, neighbour = row.cpu().to(torch.int64), neighbour.cpu().to(torch.int64)
-    by_time = None
-    if time is not None and time.numel() and bool((time[1:] < time[:-1]).any()):
-        by_time = torch.argsort(time, stable=True)
-        row = row[by_time]
-    ptr, perm = sort_rows(row, size[1])
-    if by_time is not None:
-        perm = by_time if perm is None else by_time[perm.to(torch.int64)]
-    small = max(*size, row.numel()) < 2**31 - 1
-    dtype = torch.int32 if small else torch.int64
-    edge: Tensor | None = None
-    if perm is None:
-        index = neighbour.to(dtype)
-    else:  # side by side: one cache miss instead of two
-        perm = perm.to(torch.int64)
-        table = torch.empty(row.numel(), 2, dtype=dtype)
-        table[:, 0], table[:, 1] = neighbour[perm], perm
-        index, edge = table[:, 0], table[:, 1]
-
-    def ordered(values: Tensor) -> Tensor:
-        return (values if perm is None else values[perm]).contiguous()
-
-    ptr = ptr.to(dtype)
-    weights = None if weight is None else ordered(weight.detach().cpu().to(torch.float32).view(-1))
-    alias = None if weights is None else alias_tables(ptr, weights)
-    times = None if time is None else ordered(time)
-    return Relation(kinds[0], kinds[1], ptr, index, edge, weights, alias, times)
-
-
 def sampled_graph(
-    data: Data | HeteroData,
+    data: Data | HeteroData | Remote,
     time_attr: str | None = None,
     weight_attr: str | None = None,
     backward: bool = False,
@@ -99,7 +59,7 @@ def sampled_graph(
     """Reads a graph once, for all samples to come.
 
     Args:
-        data: the graph.
+        data: the graph; a pair of a `FeatureStore` and a `GraphStore` keeps it elsewhere.
         time_attr: an attribute with the times of nodes or of edges.
         weight_attr: an attribute with the weights of edges.
         backward: follow edges from their sources to their destinations.
@@ -108,6 +68,8 @@ def sampled_graph(
         GraphTypeError: if `data` is no graph.
         GraphValueError: if an attribute is missing, has a wrong length or bad values.
     """
+    if isinstance(data, tuple):
+        data = skeleton(data, [name for name in (time_attr, weight_attr) if name is not None])
     stores: dict[Any, Any]
     if isinstance(data, HeteroData):
         stores = dict(data.edge_items())
@@ -129,23 +91,34 @@ def sampled_graph(
                 f"expected edges to sample from{'' if key is None else f' in data[{key}]'}, got no edge_index; "
                 "set it (an empty one of shape (2, 0) for a type without edges)"
             )
-        src, dst = store.edge_index
-        check_pair(src, dst)
         names = (key[0], key[-1]) if key is not None else (None, None)
+        sides = names[::-1] if backward else names
+        size, ends_kinds = (num_nodes[sides[0]], num_nodes[sides[1]]), (kinds[sides[0]], kinds[sides[1]])
+        edge_index = store.edge_index
+        weight = _weights(store, key, weight_attr, edge_index.shape[1])
+        time = edge_time.get(key)
+        if not backward and time is None and sides[0] not in node_time:
+            rows = by_target(edge_index, size)
+            relations[key] = _weighted(replace(rows, source=ends_kinds[0], target=ends_kinds[1]), weight)
+            continue
+        src, dst = edge_index
+        check_pair(src, dst)
         check_range(src, num_nodes[names[0]], "source")
         check_range(dst, num_nodes[names[1]], "destination")
-        ends, sides = ((dst, src), names[::-1]) if backward else ((src, dst), names)
-        time = edge_time.get(key)
+        ends = (dst, src) if backward else (src, dst)
         if time is None and sides[0] in node_time:
             time = node_time[sides[0]][ends[0].cpu().to(torch.int64)]
-        relations[key] = compress(
-            *ends,
-            (num_nodes[sides[0]], num_nodes[sides[1]]),
-            (kinds[sides[0]], kinds[sides[1]]),
-            time,
-            _weights(store, key, weight_attr, src.numel()),
-        )
+        relations[key] = compress(*ends, size, ends_kinds, time, weight)
     return SampledGraph(list(num_nodes), list(stores), num_nodes, relations, node_time)
+
+
+def _weighted(relation: Relation, weight: Tensor | None) -> Relation:
+    """Gives compressed rows the weights of their edges."""
+    if weight is None:
+        return relation
+    weight = weight.detach().cpu().to(torch.float32).view(-1)
+    weight = weight if relation.edge is None else weight[relation.edge.to(torch.int64)]
+    return replace(relation, weight=weight, alias=alias_tables(relation.ptr, weight))
 
 
 def _weights(store: Any, key: Any, name: str | None, num_edges: int) -> Tensor | None:

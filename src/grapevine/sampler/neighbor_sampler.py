@@ -24,13 +24,15 @@ from grapevine.sampler.inputs import (
 )
 from grapevine.sampler.links import sample_links
 from grapevine.sampler.outputs import HeteroSamplerOutput, SamplerOutput
+from grapevine.sampler.remote import Remote
 
 
 class NeighborSampler(BaseSampler):
     """Samples up to k neighbours of every seed, of those found, and so on (GraphSAGE).
 
     Args:
-        data: a `Data` or `HeteroData`; edges are followed from their destinations to their sources.
+        data: a `Data`, a `HeteroData`, or a pair of a `FeatureStore` and a `GraphStore`; edges are followed from their
+            destinations to their sources.
         num_neighbors: k for each hop (-1: all), for all edge types or by edge type.
         subgraph_type: `"directional"`: the edges drawn; `"bidirectional"`: and their reverses; `"induced"`: all
             among the nodes found.
@@ -61,7 +63,7 @@ class NeighborSampler(BaseSampler):
 
     def __init__(
         self,
-        data: Data | HeteroData,
+        data: Data | HeteroData | Remote,
         num_neighbors: NumNeighbors | list[int] | dict[Any, list[int]],
         subgraph_type: SubgraphType | str = "directional",
         replace: bool = False,
@@ -84,10 +86,7 @@ class NeighborSampler(BaseSampler):
                 raise GraphValueError(f"expected {name} to be one of {allowed}, got {value!r}")
         self.graph: SampledGraph = sampled_graph(data, time_attr, weight_attr, sample_direction == "backward")
         if share_memory:
-            for relation in self.graph.relations.values():
-                for tensor in (relation.ptr, relation.index, relation.weight, relation.alias, relation.time):
-                    if tensor is not None:
-                        tensor.share_memory_()
+            self._share_memory()
         self.time_attr = time_attr
         self.replace = replace
         self._disjoint = disjoint
@@ -116,6 +115,15 @@ class NeighborSampler(BaseSampler):
         fanouts: Any = numbers.get_values(edge_types) if edge_types else {None: numbers.values}
         self._fanouts: dict[Any, list[int]] = fanouts
         self._num_neighbors = numbers
+
+    def _fanouts_of(self, key: Any) -> list[int]:
+        return self._fanouts[key]
+
+    def _share_memory(self) -> None:
+        for relation in self.graph.relations.values():
+            for tensor in (relation.ptr, relation.index, relation.weight, relation.alias, relation.time):
+                if tensor is not None:
+                    tensor.share_memory_()
 
     @property
     def num_nodes(self) -> Any:
@@ -187,7 +195,7 @@ class NeighborSampler(BaseSampler):
         request = SampleRequest(
             list(graph.num_nodes.values()),
             list(graph.relations.values()),
-            [self._fanouts[key] for key in graph.relations],
+            [self._fanouts_of(key) for key in graph.relations],
             seeds,
             self._seed_times(seed, seed_time) if self.is_temporal else None,
             fresh_key() if key is None else key,

@@ -71,6 +71,11 @@ def _trim(value: Tensor, layer: int, sampled: list[int], dim: int = 0) -> Tensor
     return value.narrow(dim, 0, value.size(dim) - sampled[-layer])
 
 
+def trim(layer: int, sampled: list[int] | None, value: Tensor | None, dim: int = 0) -> Tensor | None:
+    """What a layer needs of one tensor whose rows (entries of `dim`) come hop after hop; all where nothing is known."""
+    return value if sampled is None or value is None or layer <= 0 else _trim(value, layer, sampled, dim)
+
+
 class TrimToLayer(torch.nn.Module):
     """`trim_to_layer` as a module that does nothing where the numbers of sampled nodes and edges are None."""
 

@@ -92,3 +92,10 @@ def test_bad_files_are_refused(tmp_path: Path) -> None:
         dgl.save_graphs(tmp_path, graphs(dgl))
     with pytest.raises(dgl.DGLError, match="Must be a DGLGraph"):
         dgl.save_graphs(file, [dgl.create_block(([0], [0]))])
+
+
+def test_a_single_number_of_any_stride(tmp_path: Path) -> None:
+    g = dgl.graph(([0], [1]))
+    g.edata["w"] = torch.arange(3).view(1, 3).t()[:1].squeeze(1)[:1].as_strided((1,), (3,))
+    dgl.save_graphs(str(tmp_path / "g.bin"), g)
+    assert_same_graph(dgl.load_graphs(str(tmp_path / "g.bin"))[0][0], g)

@@ -208,6 +208,17 @@ def test_rows_receive_and_edges_point() -> None:
         torch.testing.assert_close(ours, theirs)
 
 
+def test_without_edges_all_pairs_talk() -> None:
+    h, x, v = torch.randn(4, 2), torch.randn(4, 5), torch.randn(4, 5)
+    pairs = torch.tensor([(i, j) for i in range(4) for j in range(4) if i != j]).t()
+    model = EGNN(2, 8, 3, n_layers=2)
+    for ours, theirs in zip(model(h, x), model(h, x, pairs), strict=True):
+        torch.testing.assert_close(ours, theirs)
+    moving = EGNN_vel(2, 1, 8, n_layers=1)
+    a = torch.randn(12, 1)
+    torch.testing.assert_close(moving(h, x, None, v, a), moving(h, x, pairs, v, a))
+
+
 def test_refusals() -> None:
     with pytest.raises(GraphValueError, match="residual"):
         E_GCL(2, 3, 4)

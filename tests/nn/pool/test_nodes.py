@@ -16,7 +16,7 @@ from torch_geometric.nn.pool.select.topk import topk as peer_topk
 
 from grapevine.errors import GraphValueError
 from grapevine.nn import conv, pool
-from grapevine.nn.pool.asap import sparse_product
+from grapevine.nn._products import sparse_product
 from grapevine.nn.pool.connect import ConnectOutput, FilterEdges, filter_adj
 from grapevine.nn.pool.select import SelectOutput, SelectTopK, topk
 from grapevine.utils import coalesce

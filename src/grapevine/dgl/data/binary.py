@@ -68,7 +68,9 @@ class Writer:
         if x.dtype not in _CODES:
             raise DGLError(f"expected a tensor of one of {list(_CODES)}, got {x.dtype}; convert it first")
         code, bits = _CODES[x.dtype]
-        data = x.reshape(-1).view(torch.uint8).numpy().tobytes() if x.numel() else b""
+        # A copy: what holds one number counts as contiguous whatever its stride.
+        flat = x.reshape(-1).clone(memory_format=torch.contiguous_format)
+        data = flat.view(torch.uint8).numpy().tobytes() if x.numel() else b""
         self.put(f"QQiiiBBH{x.dim()}qq", TENSOR, 0, 1, 0, x.dim(), code, bits, 1, *x.shape, len(data))
         self.raw(data)
 

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import scipy.sparse
+import torch
+
 from grapevine.datasets import Planetoid
 from grapevine.dgl.base import DGLError
+from grapevine.dgl.batch import batch
 from grapevine.dgl.construct import graph
 from grapevine.dgl.data.dgl_dataset import DGLBuiltinDataset
 from grapevine.dgl.data.utils import (
@@ -29,6 +34,7 @@ from grapevine.io import obtain, read_pickle, read_planetoid_data
 __all__ = [
     "CitationGraphDataset",
     "CiteseerGraphDataset",
+    "CoraBinary",
     "CoraGraphDataset",
     "PubmedGraphDataset",
     "load_citeseer",
@@ -228,3 +234,91 @@ def load_pubmed(
 ) -> PubmedGraphDataset:  # fmt: skip
     """Makes a `PubmedGraphDataset`."""
     return PubmedGraphDataset(raw_dir, force_reload, verbose, reverse_edge, transform)
+
+
+class CoraBinary(DGLBuiltinDataset):
+    """Parts of Cora with papers of two classes each: which community does a paper belong to?
+
+    Items are `(graph, community marks of edges, labels)`, the marks a sparse matrix of scipy, the labels an array.
+
+    Args:
+        raw_dir: folder of raw and processed files; None means `get_download_dir()`.
+        force_reload: whether to read the raw files again.
+        verbose: whether to print.
+        transform: called on every graph at access.
+
+    Source: Chen, Li, Bruna, Supervised Community Detection with Line Graph Neural Networks, arXiv:1705.08415.
+    """
+
+    def __init__(
+        self,
+        raw_dir: str | None = None,
+        force_reload: bool = False,
+        verbose: bool = True,
+        transform: Callable[[Any], Any] | None = None,
+    ) -> None:
+        url = _get_dgl_url("dataset/cora_binary.zip")
+        super().__init__("cora_binary", url, raw_dir, (), force_reload, verbose, transform)
+
+    def process(self) -> None:
+        folder = Path(self.raw_path)
+        pairs = [[line.split() for line in part] for part in _parts(folder / "graphs.txt")]
+        self.graphs = [graph([(int(u), int(v)) for u, v in part]) for part in pairs]
+        self.labels = [np.array([int(line) for line in part]) for part in _parts(folder / "labels.txt")]
+        self._read_marks()
+
+    def _read_marks(self) -> None:
+        self.pmpds: list[Any] = read_pickle(Path(self.raw_path) / "pmpds.pkl")
+        if not len(self.graphs) == len(self.labels) == len(self.pmpds):
+            raise DGLError(
+                f"expected as many graphs as labels and marks, got {len(self.graphs)}, {len(self.labels)} and "
+                f"{len(self.pmpds)}"
+            )
+
+    @property
+    def save_name(self) -> str:
+        """The stem of the processed file."""
+        return self.name + "_dgl_graph"
+
+    @property
+    def _graph_path(self) -> str:
+        return os.path.join(self.save_path, self.save_name + ".bin")
+
+    def has_cache(self) -> bool:
+        return os.path.exists(self._graph_path)
+
+    def save(self) -> None:
+        labels = {str(i): torch.from_numpy(label) for i, label in enumerate(self.labels)}
+        save_graphs(self._graph_path, self.graphs, labels)
+
+    def load(self) -> None:
+        self.graphs, labels = load_graphs(self._graph_path)
+        self.labels = [labels[str(i)].numpy() for i in range(len(labels))]
+        self._read_marks()
+
+    def __getitem__(self, i: int) -> tuple[DGLGraph, Any, Any]:
+        return self._transformed(self.graphs[i]), self.pmpds[i], self.labels[i]
+
+    def __len__(self) -> int:
+        return len(self.graphs)
+
+    @staticmethod
+    def collate_fn(cur: Sequence[tuple[Any, ...]]) -> tuple[Any, ...]:
+        """Items as one: a batched graph, a block-diagonal matrix, one array.
+
+        Args:
+            cur: items.
+        """
+        graphs, marks, labels = zip(*cur)
+        return batch(graphs), scipy.sparse.block_diag(marks), np.concatenate(labels, axis=0)
+
+
+def _parts(file: Path) -> list[list[str]]:
+    """The lines of a file between those that begin with "graph"."""
+    parts: list[list[str]] = []
+    for line in file.read_text().splitlines():
+        if line.startswith("graph"):
+            parts.append([])
+        elif line:
+            parts[-1].append(line)
+    return [part for part in parts if part]

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.functional import one_hot
 
 from grapevine.dgl.base import DGLError
 from grapevine.dgl.construct import graph
@@ -15,7 +16,7 @@ from grapevine.dgl.data.dgl_dataset import DGLBuiltinDataset
 from grapevine.dgl.data.utils import load_graphs, load_info, loadtxt, save_graphs, save_info
 from grapevine.dgl.heterograph import DGLGraph
 
-__all__ = ["TUDataset"]
+__all__ = ["LegacyTUDataset", "TUDataset"]
 
 # DGL stores edge attributes under this name too; programs look for them there.
 _COLUMNS = {
@@ -129,3 +130,83 @@ class TUDataset(DGLBuiltinDataset):
 
     def __len__(self) -> int:
         return len(self.graph_lists)
+
+
+class LegacyTUDataset(TUDataset):
+    """The same collections as older programs want them: one node feature `feat`, and few large graphs if need be.
+
+    `feat` holds the attributes of nodes, else their one-hot labels, else ones.
+
+    Args:
+        name: of the collection.
+        use_pandas: accepted; tables are read with numpy.
+        hidden_size: the width of `feat` where nodes have neither attributes nor labels.
+        max_allow_node: leaves out graphs with more nodes; None keeps all.
+        raw_dir: folder of raw and processed files; None means `get_download_dir()`.
+        force_reload: whether to read the raw files again.
+        verbose: whether to print.
+        transform: called on every graph at access.
+
+    Source: Morris et al., TUDataset, arXiv:2007.08663.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        use_pandas: bool = False,
+        hidden_size: int = 10,
+        max_allow_node: int | None = None,
+        raw_dir: str | None = None,
+        force_reload: bool = False,
+        verbose: bool = False,
+        transform: Callable[[Any], Any] | None = None,
+    ) -> None:
+        self.use_pandas = use_pandas
+        self.hidden_size = hidden_size
+        self.max_allow_node = max_allow_node
+        key = (name, use_pandas, hidden_size, max_allow_node)
+        url = f"https://www.chrsmrrs.com/graphkerneldatasets/{name}.zip"
+        DGLBuiltinDataset.__init__(self, name, url, raw_dir, key, force_reload, verbose, transform)
+
+    def process(self) -> None:
+        super().process()
+        if (classes := self._table("graph_labels")) is not None:
+            self.graph_labels = (classes - classes.min()).view(-1)
+            self.num_labels = int(self.graph_labels.max()) + 1
+        labels, attributes = self._table("node_labels"), self._table("node_attributes")
+        width = 0 if labels is None else int(labels.max() - labels.min()) + 1
+        self.data_mode = "constant" if attributes is None and labels is None else "node_label"
+        if attributes is not None:
+            self.data_mode = "node_attr"
+        for g in self.graph_lists:
+            if attributes is not None:
+                feat = g.ndata["node_attr"].float()
+            elif labels is not None:
+                feat = one_hot(g.ndata["node_labels"].view(-1), width).float()
+            else:
+                feat = torch.ones(g.num_nodes(), self.hidden_size)
+            for name in ("node_labels", "node_attr"):
+                g.ndata.pop(name, None)
+            g.ndata["feat"] = feat
+            for name in ("edge_labels", "node_labels"):
+                g.edata.pop(name, None)
+        if self.max_allow_node:
+            small = [i for i, g in enumerate(self.graph_lists) if g.num_nodes() <= self.max_allow_node]
+            self.graph_lists = [self.graph_lists[i] for i in small]
+            self.graph_labels = self.graph_labels[small]
+            self.max_num_node = self.max_allow_node
+
+    @property
+    def graph_path(self) -> str:
+        """Where the processed graphs are."""
+        return os.path.join(self.save_path, f"legacy_tu_{self.name}_{self.hash}.bin")
+
+    @property
+    def info_path(self) -> str:
+        """Where the sizes are."""
+        return os.path.join(self.save_path, f"legacy_tu_{self.name}_{self.hash}.pkl")
+
+    @property
+    def num_classes(self) -> int:
+        """The number of classes."""
+        return int(self.num_labels or 0)

@@ -9,10 +9,10 @@ from typing import Any
 import torch
 
 from grapevine.dgl.base import EID, NID, DGLError
+from grapevine.dgl.blocks import compact_graphs
 from grapevine.dgl.construct import heterograph
 from grapevine.dgl.frame import LazyFeature
 from grapevine.dgl.heterograph import DGLGraph
-from grapevine.dgl.transforms.to_block import compact_graphs
 
 __all__ = [
     "BlockSampler",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,6 +16,7 @@ from torch.utils.data import DataLoader as TorchLoader
 
 from grapevine.dgl.base import EID, NID, DGLError
 from grapevine.dgl.batch import batch
+from grapevine.dgl.cuda import GPUCache
 from grapevine.dgl.dataloading.base import as_edge_prediction_sampler
 from grapevine.dgl.frame import Frame, LazyFeature
 from grapevine.dgl.heterograph import DGLGraph
@@ -72,12 +74,12 @@ class DataLoader(TorchLoader[Any]):
         batch_size: seeds per batch; None gives one seed at a time, without a dimension.
         drop_last: whether to leave out a last batch that is not full.
         shuffle: whether to take the seeds in random order.
-        use_prefetch_thread: accepted; what is not here yet is fetched when the batch is asked for. So are
-            `use_alternate_streams`, `pin_prefetcher`, `use_uva` (sampling is on the graph's device) and `gpu_cache`.
-        use_alternate_streams: see above.
+        use_prefetch_thread: whether a thread samples and fetches the next batch while this one is used.
+        use_alternate_streams: accepted, like `pin_prefetcher` and `use_uva` (sampling is on the graph's device).
         pin_prefetcher: see above.
         use_uva: see above.
-        gpu_cache: see above.
+        gpu_cache: how many of the latest rows of which features stay on the device, such as
+            `{"node": {"feat": 100000}}`; they come as float32.
         **kwargs: of `torch.utils.data.DataLoader`, such as `num_workers`.
 
     Example:
@@ -114,6 +116,9 @@ class DataLoader(TorchLoader[Any]):
         self.use_ddp = use_ddp
         self.ddp_seed = ddp_seed
         self.shuffle = shuffle
+        self.use_prefetch_thread = bool(use_prefetch_thread)
+        self._gpu_cache: Mapping[str, Mapping[str, int]] = gpu_cache or {}
+        self._caches: dict[tuple[str, Any, str], GPUCache] = {}
         self._attached: dict[tuple[str, str], Any] = {}
         dataset = indices
         if isinstance(indices, (Tensor, Mapping, list, tuple, np.ndarray)):
@@ -133,7 +138,8 @@ class DataLoader(TorchLoader[Any]):
         )
 
     def __iter__(self) -> Any:
-        return self._fetched(super().__iter__())
+        batches = self._fetched(super().__iter__())
+        return _ahead(batches) if self.use_prefetch_thread else batches
 
     def _fetched(self, batches: Iterator[Any]) -> Iterator[Any]:
         for sample in batches:
@@ -157,7 +163,22 @@ class DataLoader(TorchLoader[Any]):
             if isinstance(column, LazyFeature):
                 ids = column.id_ if column.id_ is not None else frame.get(key)
                 whole = self._column(kind, type_, column.name or name, ids)
-                frame[name] = whole if ids is None else whole[ids.to(whole.device)]
+                frame[name] = whole if ids is None else self._rows((kind, type_, name), whole, ids)
+
+    def _rows(self, key: tuple[str, Any, str], whole: Tensor, ids: Tensor) -> Tensor:
+        """Some rows of a feature, from the cache where they are there."""
+        size = self._gpu_cache.get(key[0], {}).get(key[2], 0)
+        if not size:
+            return whole[ids.to(whole.device)]
+        cache = self._caches.get(key)
+        if cache is None:
+            width = whole.shape[1:].numel()
+            cache = self._caches[key] = GPUCache(size, width, torch.int64, self.device)
+        values, missing, keys = cache.query(ids)
+        fetched = whole[keys.to(whole.device)].reshape(len(keys), -1).to(values)
+        cache.replace(keys, fetched)
+        values[missing] = fetched
+        return values.view(-1, *whole.shape[1:])
 
     def _column(self, kind: str, type_: Any, name: str, ids: Tensor | None) -> Any:
         attached = self._attached.get((kind, name))
@@ -228,6 +249,18 @@ class DataLoader(TorchLoader[Any]):
             if can:
                 os.sched_setaffinity(0, cores)
             self.worker_init_fn = before
+
+
+_END = object()
+
+
+def _ahead(batches: Iterator[Any]) -> Iterator[Any]:
+    """The same batches, each made by a thread while the one before is used."""
+    with ThreadPoolExecutor(1) as thread:
+        coming = thread.submit(next, batches, _END)
+        while (batch := coming.result()) is not _END:
+            coming = thread.submit(next, batches, _END)
+            yield batch
 
 
 class _OnCore:

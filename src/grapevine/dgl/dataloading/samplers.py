@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from grapevine.dgl.base import EID, NID, DGLError
+from grapevine.dgl.blocks import to_block
 from grapevine.dgl.data.tensor_serialize import load_tensors, save_tensors
 from grapevine.dgl.dataloading.base import (
     BlockSampler,
@@ -22,7 +23,6 @@ from grapevine.dgl.heterograph import DGLGraph
 from grapevine.dgl.partition import metis_partition_assignment
 from grapevine.dgl.random import choice
 from grapevine.dgl.sampling import pack_traces, random_walk
-from grapevine.dgl.transforms.to_block import to_block
 
 __all__ = [
     "ClusterGCNSampler",

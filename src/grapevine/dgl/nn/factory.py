@@ -8,8 +8,17 @@ from torch import Tensor, nn
 
 from grapevine.dgl.heterograph import DGLGraph
 from grapevine.dgl.transforms.functional import knn_graph, radius_graph, segmented_knn_graph
+from grapevine.dgl.transforms.points import pairwise_squared_distance
 
-__all__ = ["KNNGraph", "RadiusGraph", "SegmentedKNNGraph"]
+__all__ = [
+    "KNNGraph",
+    "RadiusGraph",
+    "SegmentedKNNGraph",
+    "knn_graph",
+    "pairwise_squared_distance",
+    "radius_graph",
+    "segmented_knn_graph",
+]
 
 
 class KNNGraph(nn.Module):

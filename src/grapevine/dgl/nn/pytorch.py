@@ -17,12 +17,14 @@ from grapevine.dgl.nn import (
     hetero,
     linear,
     link,
+    network_emb,
     softmax,
+    sparse_emb,
     utils,
 )
 
 __all__ = nn.__all__ + ["conv", "explain", "factory", "functional", "glob", "gt", "hetero", "linear", "link"]
-__all__ += ["softmax", "utils"]
+__all__ += ["network_emb", "softmax", "sparse_emb", "utils"]
 
 # An import finds what stands in `sys.modules`: each module is loaded once, so its classes are the same by either name.
 for _name in [name for name in sys.modules if name.startswith(f"{nn.__name__}.")]:

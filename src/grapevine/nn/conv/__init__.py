@@ -8,6 +8,8 @@ from grapevine.nn.conv.cg_conv import CGConv
 from grapevine.nn.conv.cheb_conv import ChebConv
 from grapevine.nn.conv.cluster_gcn_conv import ClusterGCNConv
 from grapevine.nn.conv.dir_gnn_conv import DirGNNConv
+from grapevine.nn.conv.dna_conv import DNAConv
+from grapevine.nn.conv.dynamic_edge_conv import DynamicEdgeConv
 from grapevine.nn.conv.edge_conv import EdgeConv
 from grapevine.nn.conv.eg_conv import EGConv
 from grapevine.nn.conv.fa_conv import FAConv
@@ -24,6 +26,7 @@ from grapevine.nn.conv.gin_conv import GINConv, GINEConv
 from grapevine.nn.conv.gmm_conv import GMMConv
 from grapevine.nn.conv.gps_conv import GPSConv
 from grapevine.nn.conv.graph_conv import GraphConv
+from grapevine.nn.conv.gravnet_conv import GravNetConv
 from grapevine.nn.conv.han_conv import HANConv
 from grapevine.nn.conv.heat_conv import HEATConv
 from grapevine.nn.conv.hetero_conv import HeteroConv
@@ -34,9 +37,11 @@ from grapevine.nn.conv.lg_conv import LGConv
 from grapevine.nn.conv.mf_conv import MFConv
 from grapevine.nn.conv.mixhop_conv import MixHopConv
 from grapevine.nn.conv.nn_conv import NNConv
+from grapevine.nn.conv.pan_conv import PANConv
 from grapevine.nn.conv.pdn_conv import PDNConv
 from grapevine.nn.conv.pna_conv import PNAConv
 from grapevine.nn.conv.point_conv import PointNetConv
+from grapevine.nn.conv.point_gnn_conv import PointGNNConv
 from grapevine.nn.conv.point_transformer_conv import PointTransformerConv
 from grapevine.nn.conv.ppf_conv import PPFConv
 from grapevine.nn.conv.res_gated_graph_conv import ResGatedGraphConv
@@ -65,7 +70,9 @@ __all__ = [
     "CGConv",
     "ChebConv",
     "ClusterGCNConv",
+    "DNAConv",
     "DirGNNConv",
+    "DynamicEdgeConv",
     "ECConv",
     "EGConv",
     "EdgeConv",
@@ -85,6 +92,7 @@ __all__ = [
     "GatedGraphConv",
     "GeneralConv",
     "GraphConv",
+    "GravNetConv",
     "HANConv",
     "HEATConv",
     "HGTConv",
@@ -96,10 +104,12 @@ __all__ = [
     "MessagePassing",
     "MixHopConv",
     "NNConv",
+    "PANConv",
     "PDNConv",
     "PNAConv",
     "PPFConv",
     "PointConv",
+    "PointGNNConv",
     "PointNetConv",
     "PointTransformerConv",
     "RGATConv",

@@ -2,13 +2,70 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
+from grapevine import engine
 from grapevine.edges import Edges
 from grapevine.graph.sparse import is_torch_sparse_tensor, to_torch_sparse_tensor
+from grapevine.nn.conv._derived import self_looped
+from grapevine.nn.message_passing import MessagePassing
+
+
+@dataclass(frozen=True, slots=True)
+class Arranged:
+    """A graph whose edges may have been sorted by destination.
+
+    Attributes:
+        edges: the graph.
+        origin: (E,), the former number of each edge; None where they stayed as they were.
+    """
+
+    edges: Any
+    origin: Tensor | None = None
+
+    def rows(self, value: Tensor | None) -> Tensor | None:
+        """Rows of the former edges, (E, ...), in the new order."""
+        return value if value is None or self.origin is None else value.index_select(0, self.origin)
+
+    def back(self, value: Tensor) -> Tensor:
+        """Rows of these edges, (E, ...), in the former order."""
+        return value if self.origin is None else torch.empty_like(value).index_copy(0, self.origin, value)
+
+
+def arranged(layer: MessagePassing, adjacency: Any, size: tuple[int, int] | None = None) -> Arranged:
+    """The graph on which a layer keeps its attention.
+
+    A few numbers per edge are written and read by several kernels: in the order of the destinations they stream, in any
+    other every edge is a miss in the cache. Small graphs fit into it, and explainers count on the order.
+    """
+    if engine.computes_now() or layer.explain:
+        return Arranged(adjacency)
+    edges = Edges.of(adjacency, size)
+    if engine.is_small(edges.num_edges, 1) or edges.sorted:
+        return Arranged(adjacency)
+    found = self_looped(edges, "none")
+    return Arranged(found.edges, found.origin)
+
+
+def head_scores(x: Tensor, *weights: Tensor) -> tuple[Tensor, ...]:
+    """`x · a` for each head and each `a` of the weights: (N, H, F) and (1, H, F) -> (N, H).
+
+    Large ones as one product with a block-diagonal matrix, which reads x once and stores nothing of its size.
+    """
+    heads = x.shape[1]
+    if (
+        engine.computes_now()
+        or engine.is_small(x.shape[0], x.shape[1] * x.shape[2])
+        or any(a.dtype is not x.dtype for a in weights)
+    ):
+        return tuple((x * a).sum(-1) for a in weights)
+    blocks = torch.cat([torch.block_diag(*a.view(heads, 1, -1)) for a in weights])
+    return F.linear(x.flatten(1), blocks).split(heads, dim=1)
 
 
 def with_weights(edge_index: Any, edges: Any, alpha: Tensor) -> tuple[Any, Tensor]:

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import Parameter
 
 from grapevine.errors import GraphValueError
-from grapevine.nn.conv._attention import join_heads, with_weights
+from grapevine.nn.conv._attention import arranged, head_scores, join_heads, with_weights
 from grapevine.nn.conv._loops import replace_self_loops
 from grapevine.nn.dense.linear import Linear
 from grapevine.nn.inits import glorot, zeros
@@ -140,20 +140,28 @@ class GATConv(MessagePassing):
             raise GraphValueError(f"expected node features of shape [N, F], got {list(x_src.shape)}")
         res = self.res(x_dst) if self.res is not None and x_dst is not None else None
         x_src, x_dst = self._per_head(x_src, x_dst)
-        scores = (x_src * self.att_src).sum(-1), None if x_dst is None else (x_dst * self.att_dst).sum(-1)
+        score_dst: Tensor | None = None
+        if x_dst is x_src:
+            score_src, score_dst = head_scores(x_src, self.att_src, self.att_dst)
+        else:
+            (score_src,) = head_scores(x_src, self.att_src)
+            if x_dst is not None:
+                (score_dst,) = head_scores(x_dst, self.att_dst)
 
         edges = edge_index
         if self.add_self_loops:
             size = size or (x_src.shape[0], (x_src if x_dst is None else x_dst).shape[0])
             edges, edge_attr = replace_self_loops(edge_index, size, edge_attr, self.fill_value)
-        alpha = self.edge_updater(edges, alpha=scores, edge_attr=edge_attr, size=size)
-        out = join_heads(self.propagate(edges, x=(x_src, x_dst), alpha=alpha, size=size), self.concat)
+        near = arranged(self, edges, size)
+        edge_attr = near.rows(edge_attr)
+        alpha = self.edge_updater(near.edges, alpha=(score_src, score_dst), edge_attr=edge_attr, size=size)
+        out = join_heads(self.propagate(near.edges, x=(x_src, x_dst), alpha=alpha, size=size), self.concat)
 
         if res is not None:
             out = out + res
         if self.bias is not None:
             out = out + self.bias
-        return (out, with_weights(edge_index, edges, alpha)) if return_attention_weights else out
+        return (out, with_weights(edge_index, edges, near.back(alpha))) if return_attention_weights else out
 
     def _per_head(self, x_src: Tensor, x_dst: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """Both sides mapped to (N, H, F'); the same tensor where they are the same, under the same matrix."""

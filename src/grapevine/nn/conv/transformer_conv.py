@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from grapevine.nn.conv._attention import join_heads, with_weights
+from grapevine.nn.conv._attention import arranged, join_heads, with_weights
 from grapevine.nn.dense.linear import Linear
 from grapevine.nn.message_passing import MessagePassing
 from grapevine.utils import softmax
@@ -120,7 +120,9 @@ class TransformerConv(MessagePassing):
         query = self.lin_query(target).view(shape)
         key = self.lin_key(source).view(shape)
         value = self.lin_value(source).view(shape)
-        out = self.propagate(edge_index, query=query, key=key, value=value, edge_attr=edge_attr)
+        near = arranged(self, edge_index, (source.shape[0], target.shape[0]))
+        edge_attr = near.rows(edge_attr)
+        out = self.propagate(near.edges, query=query, key=key, value=value, edge_attr=edge_attr)
         alpha, self._alpha = self._alpha, None
 
         out = join_heads(out, self.concat)
@@ -134,7 +136,7 @@ class TransformerConv(MessagePassing):
         if return_attention_weights is None:
             return out
         assert alpha is not None
-        return out, with_weights(edge_index, edge_index, alpha)
+        return out, with_weights(edge_index, edge_index, near.back(alpha))
 
     def message(
         self,

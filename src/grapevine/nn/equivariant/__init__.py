@@ -1,8 +1,9 @@
-"""Networks that turn with their input: EGNN, the SE(3)-Transformer, SchNet and PaiNN's layers."""
+"""Networks that turn with their input: EGNN, the SE(3)-Transformer, SchNet, DimeNet and PaiNN."""
 
 from grapevine.nn.equivariant.attention import AttentionBlockSE3, AttentionSE3
 from grapevine.nn.equivariant.basis import get_basis, update_basis_with_fused
 from grapevine.nn.equivariant.convolution import ConvSE3, ConvSE3FuseLevel, RadialProfile, VersatileConvSE3
+from grapevine.nn.equivariant.dimenet import DimeNet, DimeNetPlusPlus, triplets_of
 from grapevine.nn.equivariant.egnn import E_GCL, EGNN, EGNN_QM9, E_GCL_vel, EGNN_nbody, EGNN_vel
 from grapevine.nn.equivariant.fiber import Fiber
 from grapevine.nn.equivariant.frames import FrameAttention, frames_of
@@ -10,7 +11,7 @@ from grapevine.nn.equivariant.graphs import PointGraph, make_full_graph, make_to
 from grapevine.nn.equivariant.harmonics import clebsch_gordan, spherical_harmonics, wigner_3j
 from grapevine.nn.equivariant.layers import GPooling, LinearSE3, NormSE3
 from grapevine.nn.equivariant.nbody import GNN, RF_vel
-from grapevine.nn.equivariant.painn import PaiNNMessage, PaiNNUpdate
+from grapevine.nn.equivariant.painn import PaiNN, PaiNNMessage, PaiNNUpdate
 from grapevine.nn.equivariant.schnet import CFConv, SchNet
 from grapevine.nn.equivariant.transformer import (
     SE3Transformer,
@@ -29,6 +30,8 @@ __all__ = [
     "CFConv",
     "ConvSE3",
     "ConvSE3FuseLevel",
+    "DimeNet",
+    "DimeNetPlusPlus",
     "EGNN_nbody",
     "EGNN_vel",
     "E_GCL_vel",
@@ -37,6 +40,7 @@ __all__ = [
     "GPooling",
     "LinearSE3",
     "NormSE3",
+    "PaiNN",
     "PaiNNMessage",
     "PaiNNUpdate",
     "PointGraph",
@@ -53,6 +57,7 @@ __all__ = [
     "make_full_graph",
     "make_topk_graph",
     "spherical_harmonics",
+    "triplets_of",
     "update_basis_with_fused",
     "wigner_3j",
     "with_distance",

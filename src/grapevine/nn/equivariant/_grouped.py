@@ -107,15 +107,16 @@ class _AtEdges(torch.autograd.Function):
         ctx.groups = groups
         ctx.save_for_backward(h, p)
         h = h.contiguous()
-        out = h.new_empty(h.shape[0], p.shape[2])
+        out: Tensor | None = None
         for bucket in groups.buckets:
             product = bucket.edges(h) @ bucket.of_nodes(p)
             if bucket.rows is None:
-                return product.view_as(out)
+                return product.flatten(0, 1)
+            out = h.new_empty(h.shape[0], p.shape[2]) if out is None else out
             filled = bucket.filled
             rows = bucket.rows if filled is None else bucket.rows[filled]
             out[rows.flatten()] = product.flatten(0, 1) if filled is None else product[filled]
-        return out
+        return h.new_empty(0, p.shape[2]) if out is None else out
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:

@@ -50,7 +50,7 @@ class E_GCL(nn.Module):
     Forward:
         h: (N, F).
         edge_index: (2, E); **row 0 receives**, as in the published code: x_i is that of row 0. Or `gv.Edges`, from
-            source to destination.
+            source to destination; or None for all pairs, in the order (0, 1), (0, 2), ...
         coord: (N, D).
         edge_attr: (E, edges_in_d).
         node_attr: (N, nodes_att_dim).
@@ -134,14 +134,14 @@ class E_GCL(nn.Module):
     def forward(
         self,
         h: Tensor,
-        edge_index: Tensor | Edges,
+        edge_index: Tensor | Edges | None,
         coord: Tensor,
         edge_attr: Tensor | None = None,
         node_attr: Tensor | None = None,
         vel: Tensor | None = None,
         edge_mask: Tensor | None = None,
     ) -> tuple[Tensor, Tensor, Tensor | None]:
-        edges = receiving(edge_index, h.shape[0])
+        edges = receiving(edge_index, h)
         arrived, *shift = self._arriving(edges, h, coord, edge_attr, edge_mask)
         x = coord + self.coords_weight * shift[0] if self.moves else coord
         if self.velocity and vel is not None:
@@ -238,7 +238,7 @@ class E_GCL_vel(E_GCL):
     def forward(
         self,
         h: Tensor,
-        edge_index: Tensor | Edges,
+        edge_index: Tensor | Edges | None,
         coord: Tensor,
         vel: Tensor,
         edge_attr: Tensor | None = None,
@@ -263,7 +263,7 @@ class EGNN(nn.Module):
     Forward:
         h: (N, in_node_nf).
         x: coordinates, (N, D).
-        edges: (2, E), row 0 receives; or `gv.Edges`.
+        edges: (2, E), row 0 receives; or `gv.Edges`; or None for all pairs.
         edge_attr: (E, in_edge_nf).
 
     Returns:
@@ -308,9 +308,9 @@ class EGNN(nn.Module):
         self.to(device)
 
     def forward(
-        self, h: Tensor, x: Tensor, edges: Tensor | Edges, edge_attr: Tensor | None = None
+        self, h: Tensor, x: Tensor, edges: Tensor | Edges | None = None, edge_attr: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        edges = receiving(edges, h.shape[0])
+        edges = receiving(edges, h)
         h = self.embedding_in(h)
         for layer in _layers(self):
             h, x, _ = layer(h, edges, x, edge_attr)
@@ -332,7 +332,7 @@ class EGNN_vel(nn.Module):
     Forward:
         h: (N, in_node_nf); in the experiments the speed.
         x: positions, (N, D).
-        edges: (2, E), row 0 receives; or `gv.Edges`.
+        edges: (2, E), row 0 receives; or `gv.Edges`; or None for all pairs.
         vel: velocities, (N, D).
         edge_attr: (E, in_edge_nf).
 
@@ -376,9 +376,9 @@ class EGNN_vel(nn.Module):
         self.to(device)
 
     def forward(
-        self, h: Tensor, x: Tensor, edges: Tensor | Edges, vel: Tensor, edge_attr: Tensor | None = None
+        self, h: Tensor, x: Tensor, edges: Tensor | Edges | None, vel: Tensor, edge_attr: Tensor | None = None
     ) -> Tensor:
-        edges = receiving(edges, h.shape[0])
+        edges = receiving(edges, h)
         h = self.embedding(h)
         for layer in _layers(self):
             h, x, _ = layer(h, edges, x, vel, edge_attr)
@@ -429,8 +429,10 @@ class EGNN_nbody(nn.Module):
             self.add_module(f"gcl_{i}", layer)
         self.to(device)
 
-    def forward(self, h: Tensor, x: Tensor, edges: Tensor | Edges, edge_attr: Tensor | None = None) -> Tensor:
-        edges = receiving(edges, h.shape[0])
+    def forward(
+        self, h: Tensor, x: Tensor, edges: Tensor | Edges | None = None, edge_attr: Tensor | None = None
+    ) -> Tensor:
+        edges = receiving(edges, h)
         h = self.embedding(h)
         for layer in _layers(self):
             h, x, _ = layer(h, edges, x, edge_attr)
@@ -521,7 +523,7 @@ class EGNN_QM9(nn.Module):
             raise GraphValueError(
                 "expected either n_nodes (equal, padded molecules) or batch (one id per atom)"
             )
-        edges = receiving(edges, h0.shape[0])
+        edges = receiving(edges, h0)
         h = self.embedding(h0)
         for layer in _layers(self):
             h, _, _ = layer(h, edges, x, edge_attr, h0 if self.node_attr else None, edge_mask=edge_mask)
@@ -533,10 +535,14 @@ class EGNN_QM9(nn.Module):
         return out
 
 
-def receiving(edge_index: Tensor | Edges | tuple[Tensor, Tensor], num_nodes: int) -> Edges:
-    """Edges from senders to receivers of an `edge_index` whose row 0 receives."""
+def receiving(edge_index: Tensor | Edges | tuple[Tensor, Tensor] | None, h: Tensor) -> Edges:
+    """Edges from senders to receivers of an `edge_index` whose row 0 receives; without one, all pairs of two."""
+    num_nodes = h.shape[0]
     if isinstance(edge_index, Edges):
         return edge_index
+    if edge_index is None:
+        pairs = torch.ones(num_nodes, num_nodes, dtype=torch.bool, device=h.device).fill_diagonal_(False)
+        edge_index = pairs.nonzero().t()
     return Edges.of(edge_index, (num_nodes, num_nodes)).reverse()
 
 

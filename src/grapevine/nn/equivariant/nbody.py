@@ -63,7 +63,7 @@ class GNN(nn.Module):
         self.to(device)
 
     def forward(self, nodes: Tensor, edges: Tensor | Edges, edge_attr: Tensor) -> Tensor:
-        edges = receiving(edges, nodes.shape[0])
+        edges = receiving(edges, nodes)
         h = self.embedding(nodes)
         for i in range(self.n_layers):
             h = self.get_submodule(f"gcl_{i}")(h, edges, edge_attr)
@@ -148,7 +148,7 @@ class RF_vel(nn.Module):
     def forward(
         self, vel_norm: Tensor, x: Tensor, edges: Tensor | Edges, vel: Tensor, edge_attr: Tensor | None = None
     ) -> Tensor:
-        edges = receiving(edges, x.shape[0])
+        edges = receiving(edges, x)
         for i in range(self.n_layers):
             x = self.get_submodule(f"gcl_{i}")(x, vel_norm, vel, edges, edge_attr)
         return x

@@ -166,7 +166,10 @@ class BasicGNN(torch.nn.Module):
         num_sampled_nodes_per_hop: list[int] | None = None,
         num_sampled_edges_per_hop: list[int] | None = None,
     ) -> Tensor:
-        if num_sampled_nodes_per_hop is not None and edge_weight is not None and edge_attr is not None:
+        both = isinstance(edge_weight, Tensor) and isinstance(
+            edge_attr, Tensor
+        )  # neither is, while being traced
+        if num_sampled_nodes_per_hop is not None and both:
             raise GraphValueError(
                 "expected edge_weight or edge_attr with num_sampled_nodes_per_hop, got both; "
                 "append the weights to edge_attr"
@@ -174,11 +177,16 @@ class BasicGNN(torch.nn.Module):
         xs: list[Tensor] = []
         for i, conv in enumerate(self.convs):
             if num_sampled_nodes_per_hop is not None:
-                value = edge_attr if edge_weight is None else edge_weight
+                weighted = self.supports_edge_weight and edge_weight is not None
                 x, edge_index, value = self._trim(
-                    i, num_sampled_nodes_per_hop, num_sampled_edges_per_hop, x, edge_index, value
+                    i,
+                    num_sampled_nodes_per_hop,
+                    num_sampled_edges_per_hop,
+                    x,
+                    edge_index,
+                    edge_weight if weighted else edge_attr,
                 )
-                edge_weight, edge_attr = (None, value) if edge_weight is None else (value, None)
+                edge_weight, edge_attr = (value, edge_attr) if weighted else (edge_weight, value)
             of_edges = {}
             if self.supports_edge_weight:
                 of_edges["edge_weight"] = edge_weight
@@ -258,13 +266,16 @@ class BasicGNN(torch.nn.Module):
                 "expected a model in evaluation mode, got training mode; call model.eval() first"
             )
         batches: Iterable[Any] = list(loader) if cache else loader
-        x_all = loader.data.x.to(embedding_device)
+        x_all = loader.data.x
+        in_memory = isinstance(x_all, Tensor)  # else the loader reads what each batch needs
+        x_all = x_all.to(embedding_device) if in_memory else x_all
         for layer in range(self.num_layers):
             outs = []
             label = f"layer {layer + 1} of {self.num_layers}"
             for batch in track(batches, label, total=len(loader), disable=not progress_bar):
                 adjacency = batch.adj_t if "adj_t" in batch else batch.edge_index
-                x = x_all[batch.n_id.to(x_all.device)].to(device)
+                read = batch.x if layer == 0 and not in_memory else x_all[batch.n_id.to(x_all.device)]
+                x = read.to(device)
                 out = self.inference_per_layer(layer, x, adjacency.to(device), batch.batch_size)
                 outs.append(out.to(embedding_device))
             x_all = torch.cat(outs)

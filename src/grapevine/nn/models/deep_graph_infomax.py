@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import Module, Parameter
 
-from grapevine.errors import require
 from grapevine.nn.inits import reset, uniform
+from grapevine.nn.models._walks import separability
 
 _EPS = 1e-15
 
@@ -98,10 +98,7 @@ class DeepGraphInfomax(Module):
             test_z, test_y: those to predict.
             solver, args, kwargs: of `sklearn.linear_model.LogisticRegression`.
         """
-        linear_model = require("sklearn.linear_model", "scikit-learn")
-        model = linear_model.LogisticRegression(*args, solver=solver, **kwargs)
-        model.fit(train_z.detach().cpu().numpy(), train_y.detach().cpu().numpy())
-        return float(model.score(test_z.detach().cpu().numpy(), test_y.detach().cpu().numpy()))
+        return separability(train_z, train_y, test_z, test_y, *args, solver=solver, **kwargs)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.hidden_channels})"

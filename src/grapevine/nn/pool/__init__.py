@@ -1,5 +1,6 @@
 """Pooling of graphs: to one row each, or to smaller graphs."""
 
+from grapevine.geometry import fps, knn, knn_graph, nearest, radius, radius_graph
 from grapevine.nn.pool.asap import ASAPooling
 from grapevine.nn.pool.cluster import (
     avg_pool,
@@ -11,23 +12,35 @@ from grapevine.nn.pool.cluster import (
 )
 from grapevine.nn.pool.edge_pool import ClusterPooling, EdgePooling
 from grapevine.nn.pool.glob import global_add_pool, global_max_pool, global_mean_pool
+from grapevine.nn.pool.graclus import graclus
 from grapevine.nn.pool.mem_pool import MemPooling
+from grapevine.nn.pool.pan_pool import PANPooling
 from grapevine.nn.pool.topk_pool import SAGPooling, TopKPooling
+from grapevine.nn.pool.voxel_grid import voxel_grid
 
 __all__ = [
     "ASAPooling",
     "ClusterPooling",
     "EdgePooling",
     "MemPooling",
+    "PANPooling",
     "SAGPooling",
     "TopKPooling",
     "avg_pool",
     "avg_pool_neighbor_x",
     "avg_pool_x",
+    "fps",
     "global_add_pool",
     "global_max_pool",
     "global_mean_pool",
+    "graclus",
+    "knn",
+    "knn_graph",
     "max_pool",
     "max_pool_neighbor_x",
     "max_pool_x",
+    "nearest",
+    "radius",
+    "radius_graph",
+    "voxel_grid",
 ]

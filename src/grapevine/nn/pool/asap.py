@@ -10,18 +10,11 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.nn import Linear
 
+from grapevine.nn._products import Entries, sparse_product
 from grapevine.nn.conv import LEConv
 from grapevine.nn.inits import reset
 from grapevine.nn.pool.select import SelectTopK
-from grapevine.utils import (
-    add_remaining_self_loops,
-    coalesce,
-    cumsum,
-    degree,
-    remove_self_loops,
-    scatter,
-    softmax,
-)
+from grapevine.utils import add_remaining_self_loops, remove_self_loops, scatter, softmax
 
 
 class ASAPooling(torch.nn.Module):
@@ -139,31 +132,9 @@ class ASAPooling(torch.nn.Module):
         return f"{self.__class__.__name__}({self.in_channels}, ratio={self.ratio})"
 
 
-Entries = tuple[Tensor, Tensor]  # of a sparse matrix: rows and columns (2, E), values (E,)
-
-
 def filter_columns(edge_index: Tensor, value: Tensor, kept: Tensor, num_columns: int) -> Entries:
     """The entries in the kept columns, (K,), whose numbers count from 0 then."""
     number = torch.full((num_columns,), -1, dtype=torch.long, device=kept.device)
     number[kept] = torch.arange(kept.numel(), device=kept.device)
     column = number[edge_index[1]]
     return torch.stack([edge_index[0], column])[:, column >= 0], value[column >= 0]
-
-
-def sparse_product(a: Entries, b: Entries, size: int) -> Entries:
-    """The entries of `A @ B`, sorted by row and column, where A has `size` columns and B as many rows.
-
-    Example:
-        >>> index = torch.tensor([[0, 1], [1, 0]])
-        >>> sparse_product((index, torch.tensor([2.0, 3.0])), (index, torch.tensor([5.0, 7.0])), size=2)
-        (tensor([[0, 1],
-                [0, 1]]), tensor([14., 15.]))
-    """
-    (rows, inner), (b_rows, columns) = a[0], b[0]
-    order = b_rows.argsort(stable=True)
-    count = degree(b_rows, size, torch.long)
-    partners = count[inner]  # each entry of A meets the entries in one row of B
-    left = torch.arange(inner.numel(), device=inner.device).repeat_interleave(partners)
-    nth = torch.arange(left.numel(), device=inner.device) - cumsum(partners)[left]
-    right = order[cumsum(count)[inner[left]] + nth]
-    return coalesce(torch.stack([rows[left], columns[right]]), a[1][left] * b[1][right])

@@ -9,8 +9,11 @@ to its weights.
 from __future__ import annotations
 
 from grapevine.ops._backend import Backend, Op, no_reasons
-from grapevine.ops.edge_dot import cpu, reference
+from grapevine.ops.edge_dot import cpu, reference, triton
 
 edge_dot = Op(
-    "edge_dot", Backend("cpu", cpu.run, cpu.reasons), Backend("reference", reference.run, no_reasons)
+    "edge_dot",
+    Backend("cpu", cpu.run, cpu.reasons),
+    Backend("triton", triton.run, triton.reasons),
+    Backend("reference", reference.run, no_reasons),
 )

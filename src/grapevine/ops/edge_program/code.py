@@ -88,6 +88,20 @@ class Code:
     groups: int = 0
 
 
+class Output(NamedTuple):
+    """One of several results of a program.
+
+    Attributes:
+        root: the slot that holds it.
+        how: `"sum"`, `"mean"` or `"map"`.
+        groups: for map, sums over F / groups features each, per edge; 0 for none.
+    """
+
+    root: int
+    how: str
+    groups: int = 0
+
+
 def spread(row: Tensor, spec: LeafSpec, features: int) -> Tensor:
     """The rows of a leaf `(M, S)` over all features, `(M, F)`."""
     if spec.mode == "full":

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from grapevine.ops import _core
-from grapevine.ops.edge_program.code import NUMBERS, Code
+from grapevine.ops.edge_program.code import NUMBERS, Code, Output
 from grapevine.ops.order import Order
 
 ON = {"row": 0, "other": 1, "edge": 2, "shared": 3}
@@ -23,17 +23,32 @@ def reasons(order: Order, code: Code, leaves: Sequence[Tensor], how: str) -> lis
 
 
 @lru_cache(maxsize=1024)
-def _encoded(code: Code) -> tuple[np.ndarray, np.ndarray]:
-    """Instructions and leaf descriptions as the core reads them; strides and addresses are filled in per call."""
+def _encoded(code: Code, roots: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray, int, tuple[int, ...]]:
+    """Instructions and leaf descriptions as the core reads them, the number of slots, and the slots of `roots`.
+
+    Strides and addresses are filled in per call. Results take the slots of results that are not read any more, so that
+    all of them stay in the nearest cache.
+    """
+    first = len(code.leaves) + len(code.constants)
+    last_read = {slot: n for n, step in enumerate(code.instructions) for slot in step.args}
+    last_read.update(dict.fromkeys(roots, len(code.instructions)))
+    at = {slot: slot for slot in range(first)}
+    free: list[int] = []
+    slots = first
     steps = np.zeros((len(code.instructions), 5), dtype=np.int32)
-    for row, step in zip(steps, code.instructions, strict=True):
-        args = (*step.args, 0, 0)[:3]
-        row[:] = (NUMBERS[step.name], step.out, *args)
-    table = np.zeros((len(code.leaves) + len(code.constants), 5), dtype=np.int64)
+    for number, (row, step) in enumerate(zip(steps, code.instructions, strict=True)):
+        if not free:
+            free.append(slots)
+            slots += 1
+        args = [at[slot] for slot in step.args]
+        at[step.out] = free.pop()
+        row[:] = (NUMBERS[step.name], at[step.out], *(*args, 0, 0)[:3])
+        free += [at[slot] for slot in set(step.args) if slot >= first and last_read[slot] == number]
+    table = np.zeros((first, 5), dtype=np.int64)
     for number, spec in enumerate(code.leaves):
         table[number] = (ON[spec.on], MODE[spec.mode], 0, spec.period, 0)
     table[len(code.leaves) :, :2] = (ON["shared"], MODE["scalar"])
-    return steps, table
+    return steps, table, slots, tuple(at[root] for root in roots)
 
 
 @lru_cache(maxsize=1024)
@@ -42,10 +57,26 @@ def _constants(constants: tuple[float, ...], dtype: torch.dtype) -> Tensor:
 
 
 def run(order: Order, code: Code, leaves: Sequence[Tensor], how: str) -> tuple[Tensor, Tensor | None]:
+    ties = None
+    if how in ("max", "min"):
+        ties = torch.empty((order.num_rows, code.features), dtype=torch.int32)
+    (out,) = _run(order, code, (Output(code.root, how, code.groups),), leaves, ties)
+    return out, ties
+
+
+def outputs(
+    order: Order, code: Code, wanted: tuple[Output, ...], leaves: Sequence[Tensor]
+) -> tuple[Tensor, ...]:
+    return _run(order, code, wanted, leaves, None)
+
+
+def _run(
+    order: Order, code: Code, wanted: tuple[Output, ...], leaves: Sequence[Tensor], ties: Tensor | None
+) -> tuple[Tensor, ...]:
     assert _core.core is not None
     tensors = [leaf.contiguous() for leaf in leaves]
     like = tensors[0]
-    steps, table = _encoded(code)
+    steps, table, slots, roots = _encoded(code, tuple(output.root for output in wanted))
     table = table.copy()
     for row, tensor in zip(table, tensors, strict=False):
         row[2], row[4] = tensor.shape[1], tensor.data_ptr()
@@ -53,12 +84,17 @@ def run(order: Order, code: Code, leaves: Sequence[Tensor], how: str) -> tuple[T
     first = numbers.data_ptr()
     for i in range(len(code.constants)):
         table[len(tensors) + i, 4] = first + i * numbers.element_size()
-    rows = order.num_edges if how == "map" else order.num_rows
-    out = like.new_empty(rows, code.groups or code.features)
-    ties = torch.empty(out.shape, dtype=torch.int32) if how in ("max", "min") else None
+    outs = []
+    results = np.zeros((len(wanted), 5), dtype=np.int64)
+    for result, root, output in zip(results, roots, wanted, strict=True):
+        mapped = output.how == "map"
+        rows = order.num_edges if mapped else order.num_rows
+        outs.append(like.new_empty(rows, (output.groups if mapped else 0) or code.features))
+        result[:4] = (root, HOW[output.how], output.groups, outs[-1].data_ptr())
+    maps = sum(output.how == "map" for output in wanted)
     _core.core.edge_program(
-        _core.DTYPES[like.dtype], HOW[how], order.num_rows, code.features, code.groups, len(table), len(steps),
-        code.slots, code.root, table.ctypes.data, steps.ctypes.data, order.ptr.data_ptr(), _core.address(order.perm),
-        _core.address(order.other), out.data_ptr(), _core.address(ties), torch.get_num_threads(),
+        _core.DTYPES[like.dtype], order.num_rows, code.features, len(table), len(steps), slots, len(wanted),
+        maps < len(wanted), maps > 0, table.ctypes.data, steps.ctypes.data, results.ctypes.data, order.ptr.data_ptr(),
+        _core.address(order.perm), _core.address(order.other), _core.address(ties), torch.get_num_threads(),
     )  # fmt: skip
-    return out, ties
+    return tuple(outs)

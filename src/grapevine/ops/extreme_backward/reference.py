@@ -9,8 +9,15 @@ from grapevine.ops.order import Order
 
 
 def run(
-    order: Order, x: Tensor, weight: Tensor | None, x_on: str, out: Tensor, share: Tensor
+    order: Order,
+    x: Tensor,
+    weight: Tensor | None,
+    x_on: str,
+    out: Tensor,
+    share: Tensor,
+    ties: Tensor | None = None,
 ) -> tuple[Tensor, Tensor | None]:
+    share = share if ties is None else share / ties.clamp(min=1)
     rows, edges = order.rows(), order.edges()
     if x_on == "edge":
         grad = x.new_zeros(x.shape)

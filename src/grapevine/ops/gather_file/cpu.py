@@ -13,9 +13,10 @@ from torch import Tensor
 
 from grapevine.errors import GraphValueError
 from grapevine.ops import _core
+from grapevine.ops.gather_rows.cpu import Empty, fresh
 
 
-def reasons(array: Any, index: Tensor) -> list[str]:
+def reasons(array: Any, index: Tensor, empty: Any = None, cache: Any = None) -> list[str]:
     found = [f"the compiled core is not installed ({_core.missing})"] if _core.core is None else []
     whole = isinstance(array, np.memmap) and isinstance(array.base, mmap.mmap) and array.filename is not None
     if not whole or not array.flags.c_contiguous or array.mode == "c":
@@ -25,17 +26,29 @@ def reasons(array: Any, index: Tensor) -> list[str]:
     return found
 
 
-def run(array: Any, index: Tensor) -> Tensor:
+def row_cache(array: Any, num_bytes: int) -> Any:
+    """Memory for the rows of one file that are asked for most; None where there is nothing to keep it in."""
+    row_bytes = math.prod(array.shape[1:]) * array.itemsize
+    rows = min(num_bytes // row_bytes, array.shape[0]) if row_bytes else 0
+    return None if _core.core is None or rows < 4 else _core.core.RowCache(rows, row_bytes)
+
+
+def run(array: Any, index: Tensor, empty: Empty = fresh, cache: Any = None) -> Tensor:
     assert _core.core is not None
     index = index.contiguous()
-    out = np.empty((index.numel(), *array.shape[1:]), dtype=array.dtype)
+    dtype = torch.from_numpy(np.empty(0, array.dtype)).dtype
+    out = empty((index.numel(), *array.shape[1:]), dtype)
     row_bytes = math.prod(array.shape[1:]) * array.itemsize
-    if out.size:
+    if out.numel():
         file = os.open(array.filename, os.O_RDONLY)
         try:
-            complete = _core.core.gather_file(
-                file, array.offset, row_bytes, index.data_ptr(), index.numel(), out.ctypes.data
-            )
+            if hasattr(os, "posix_fadvise"):  # rows lie anywhere: what follows one is not the next to be read
+                os.posix_fadvise(file, 0, 0, os.POSIX_FADV_RANDOM)
+            where = (array.offset, index.data_ptr(), index.numel(), out.data_ptr())
+            if cache is None:
+                complete = _core.core.gather_file(file, where[0], row_bytes, *where[1:])
+            else:
+                complete = cache.gather(file, *where)
         finally:
             os.close(file)
         if not complete:
@@ -43,4 +56,4 @@ def run(array: Any, index: Tensor) -> Tensor:
                 f"{array.filename}: expected {array.shape[0]} rows of {row_bytes} bytes, got a file that ends "
                 "before one that was asked for; write the file again"
             )
-    return torch.from_numpy(out)
+    return out

@@ -16,8 +16,11 @@ blocks of 4,096 whose partial results are combined in order, so the result does 
 from __future__ import annotations
 
 from grapevine.ops._backend import Backend, Op, no_reasons
-from grapevine.ops.gather_reduce import cpu, reference
+from grapevine.ops.gather_reduce import cpu, reference, triton
 
 gather_reduce = Op(
-    "gather_reduce", Backend("cpu", cpu.run, cpu.reasons), Backend("reference", reference.run, no_reasons)
+    "gather_reduce",
+    Backend("cpu", cpu.run, cpu.reasons),
+    Backend("triton", triton.run, triton.reasons),
+    Backend("reference", reference.run, no_reasons),
 )

@@ -1,7 +1,7 @@
-"""`gather_rows(x, index) -> x[index]`: rows of a tensor, on the calling thread alone.
+"""`gather_rows(x, index, empty) -> x[index]`: rows of a tensor, on the calling thread alone.
 
-Args: `x` (N, ...), any dtype; `index` (n,) int64 in [0, N). Prefetch threads call it: torch's own gather would
-start a team of threads for each of them.
+Args: `x` (N, ...), any dtype; `index` (n,) int64 in [0, N); `empty(shape, dtype)` gives the memory to write to, by
+default fresh. Prefetch threads call it: torch's own gather would start a team of threads for each of them.
 """
 
 from __future__ import annotations

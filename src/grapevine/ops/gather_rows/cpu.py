@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
 
 from grapevine.ops import _core
 
+Empty: TypeAlias = Callable[[tuple[int, ...], torch.dtype], Tensor]
 
-def reasons(x: Tensor, index: Tensor) -> list[str]:
+
+def fresh(shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
+    """Memory that was not used before."""
+    return torch.empty(shape, dtype=dtype)
+
+
+def reasons(x: Tensor, index: Tensor, empty: Any = None) -> list[str]:
     found = [f"the compiled core is not installed ({_core.missing})"] if _core.core is None else []
     if x.device.type != "cpu" or x.layout is not torch.strided or x.is_conj() or x.is_neg():
         found.append("x is not a plain tensor in main memory")
@@ -21,10 +30,10 @@ def reasons(x: Tensor, index: Tensor) -> list[str]:
     return found
 
 
-def run(x: Tensor, index: Tensor) -> Tensor:
+def run(x: Tensor, index: Tensor, empty: Empty = fresh) -> Tensor:
     assert _core.core is not None
     index = index.contiguous()
-    out = torch.empty((index.numel(), *x.shape[1:]), dtype=x.dtype)
+    out = empty((index.numel(), *x.shape[1:]), x.dtype)
     row_bytes = math.prod(x.shape[1:]) * x.element_size()
     if out.numel():
         _core.core.gather_rows(x.data_ptr(), row_bytes, index.data_ptr(), index.numel(), out.data_ptr())

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from grapevine.ops._backend import Backend, Op, no_reasons
 from grapevine.ops.sample_neighbors import cpu, reference
+from grapevine.ops.sample_neighbors.compress import compress
 from grapevine.ops.sample_neighbors.contract import Relation, Sampled, SampleRequest
 
 sample_neighbors = Op(
     "sample_neighbors", Backend("cpu", cpu.run, cpu.reasons), Backend("reference", reference.run, no_reasons)
 )
 
-__all__ = ["Relation", "SampleRequest", "Sampled", "sample_neighbors"]
+__all__ = ["Relation", "SampleRequest", "Sampled", "compress", "sample_neighbors"]

@@ -9,13 +9,17 @@ The 1e-16 is torch_geometric's; after subtracting the maximum the sum is at leas
 from __future__ import annotations
 
 from grapevine.ops._backend import Backend, Op, no_reasons
-from grapevine.ops.segment_softmax import cpu, reference
+from grapevine.ops.segment_softmax import cpu, reference, triton
 
 segment_softmax = Op(
-    "segment_softmax", Backend("cpu", cpu.run, cpu.reasons), Backend("reference", reference.run, no_reasons)
+    "segment_softmax",
+    Backend("cpu", cpu.run, cpu.reasons),
+    Backend("triton", triton.run, triton.reasons),
+    Backend("reference", reference.run, no_reasons),
 )
 segment_softmax_backward = Op(
     "segment_softmax_backward",
     Backend("cpu", cpu.run_backward, cpu.reasons_backward),
+    Backend("triton", triton.run_backward, triton.reasons_backward),
     Backend("reference", reference.run_backward, no_reasons),
 )

@@ -7,8 +7,11 @@ Args: `index` (E,) int64 in [0, num_rows). Returns `ptr` (num_rows + 1,) and `pe
 from __future__ import annotations
 
 from grapevine.ops._backend import Backend, Op, no_reasons
-from grapevine.ops.sort_rows import cpu, reference
+from grapevine.ops.sort_rows import cpu, reference, triton
 
 sort_rows = Op(
-    "sort_rows", Backend("cpu", cpu.run, cpu.reasons), Backend("reference", reference.run, no_reasons)
+    "sort_rows",
+    Backend("cpu", cpu.run, cpu.reasons),
+    Backend("triton", triton.run, triton.reasons),
+    Backend("reference", reference.run, no_reasons),
 )

@@ -5,6 +5,7 @@ from grapevine.dgl.nn.conv.appnpconv import APPNPConv
 from grapevine.dgl.nn.conv.atomicconv import AtomicConv
 from grapevine.dgl.nn.conv.cfconv import CFConv
 from grapevine.dgl.nn.conv.chebconv import ChebConv
+from grapevine.dgl.nn.conv.cugraph import CuGraphGATConv, CuGraphRelGraphConv, CuGraphSAGEConv
 from grapevine.dgl.nn.conv.densechebconv import DenseChebConv
 from grapevine.dgl.nn.conv.densegraphconv import DenseGraphConv
 from grapevine.dgl.nn.conv.densesageconv import DenseSAGEConv
@@ -38,6 +39,9 @@ __all__ = [
     "AtomicConv",
     "CFConv",
     "ChebConv",
+    "CuGraphGATConv",
+    "CuGraphRelGraphConv",
+    "CuGraphSAGEConv",
     "DGNConv",
     "DenseChebConv",
     "DenseGraphConv",

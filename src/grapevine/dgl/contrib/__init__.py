@@ -1,0 +1,1 @@
+"""Parts of DGL that older programs import from here."""
