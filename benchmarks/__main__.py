@@ -78,12 +78,12 @@ def plan(args: argparse.Namespace, cases: list[Case]) -> list[tuple[Case, dict[s
     todo = []
     for case in cases:
         large = case.graph == "power law"
-        short = Effort(args.seconds or (0.5 if large else 1.5), clock=clock)
+        short = Effort(args.seconds or (0.5 if large else 1.0), clock=clock)
         todo.append((case, {
             "graph": case.graph,
             "features": args.features or case.features,
             "effort": Effort(args.seconds or 8.0, least=5, clock=clock) if args.full else short,
-            "memory": args.full or bool(args.rows) or (large and case.goal[0] is not None),
+            "memory": args.full or bool(args.rows) or (large and case.features == 64 and case.goal[0] is not None),
             "peers": None if args.full or args.rows else {"torch_geometric", "dgl"},
         }))  # fmt: skip
     return todo
@@ -111,7 +111,7 @@ def main(given: list[str] | None = None) -> int:
         "clock": args.clock,
         "bandwidth_gb_per_s": round(bandwidth / 1e9, 1),
     }
-    title = f"torch {torch.__version__}, {args.threads} threads, {args.clock} clock, copy_ {bandwidth / 1e9:.1f} GB/s"
+    title = f"torch {torch.__version__}, threads: {args.threads}, {args.clock} clock, copy_ {bandwidth / 1e9:.1f} GB/s"
     console.print(title)
     rows: list[dict[str, Any]] = []
     with ExitStack() as stack:

@@ -35,6 +35,7 @@ class Case:
         graph: the name of one of `benchmarks.graphs`.
         features: F.
         goal: times faster than torch_geometric and than DGL.
+        tolerance: of the results' difference, see `measure.difference`.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Case:
     graph: str = "power law"
     features: int = 64
     goal: tuple[float | None, float | None] = (None, None)
+    tolerance: float = 1e-4
 
     def forms(self) -> dict[str, Form]:
         """By the names of the libraries, ours first."""
@@ -206,6 +208,10 @@ def sparse_gcn(s: Setting) -> Layer:
     return Layer(linear, lambda x: matrix @ (x @ linear.weight.T) + linear.bias, names)
 
 
+#: Where messages are rounded differently, another of two nearly equal ones may be the largest.
+NEARLY_EQUAL = 5e-3
+
+
 # ------------------------------------------------------------------------------------------------ networks
 def one_layer(f: int) -> nn.Module:
     return nn.Sequential(nn.Linear(2 * f, f), nn.ReLU())
@@ -297,7 +303,7 @@ CASES = (
     Case("dgl edge_softmax", "4 scores per edge", **in_dgl(lambda library, g, a: library.ops.edge_softmax(g, a)),
          inputs=("a",), bytes=lambda e, n, f: 5 * 4 * 4 * e + 2 * 4 * e, goal=(None, 1)),
     Case("dgl EdgeConv", "max of theta(x_j - x_i) + phi(x_i)", **dgl_module(lambda nn, f: nn.EdgeConv(f, f)),
-         graph="middle", goal=(None, 1),
+         graph="middle", goal=(None, 1), tolerance=NEARLY_EQUAL,
          bytes=lambda e, n, f: 2 * product(n, f, f) + gather(e + n, n, f) + 3 * 4 * n * f),
     Case("dgl throw-away graph", "built, e_dot_v, edge_softmax, copy_e_sum", **in_dgl(throw_away), inputs=("x", "a"),
          graph="complete", features=16, bytes=lambda e, n, f: 10 * 4 * e * f, goal=(None, 1)),
@@ -346,7 +352,8 @@ CASES = (
     Case("GINEConv", "of a linear map", **layer(lambda nn, f: nn.GINEConv(torch.nn.Linear(f, f))), graph="middle",
          inputs=("x", "e"), dgl=like(lambda nn, f: nn.GINEConv(torch.nn.Linear(f, f)), LIN_IN_NN),
          bytes=lambda e, n, f: product(n, f, f) + 3 * gather(e, n, f, 2)),
-    Case("EdgeConv", "two-layer network, max", graph="middle", **layer(lambda nn, f: nn.EdgeConv(two_layers(f))),
+    Case("EdgeConv", "two-layer network, max", graph="middle", tolerance=NEARLY_EQUAL,
+         **layer(lambda nn, f: nn.EdgeConv(two_layers(f))),
          bytes=lambda e, n, f: 3 * product(n, f, f) + 2 * gather(e, n, f) + gather(e, n, f, 2)),
     Case("NNConv", "a matrix per edge, F = 16", graph="middle", features=16, inputs=("x", "a"),
          **layer(lambda nn, f: nn.NNConv(f, f, torch.nn.Linear(4, f * f), root_weight=False)),

@@ -17,6 +17,7 @@ import os
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -58,9 +59,9 @@ def ranking(models: list[str], turns: int) -> list[dict[str, Any]]:
             ranks
         )  # equal but for scores that rounding reorders
         ways: dict[str, tuple[int, Callable[[], Any]]] = {
-            "torch_geometric": (8, lambda m=theirs: m.test(*few, batch_size=20_000, log=False)),
-            "grapevine": (300, lambda m=ours: m.test(*many, batch_size=20_000, log=False)),
-            "grapevine, filtered": (600, lambda m=ours: m.rank(*many, known=known)),
+            "torch_geometric": (8, partial(theirs.test, *few, batch_size=20_000, log=False)),
+            "grapevine": (300, partial(ours.test, *many, batch_size=20_000, log=False)),
+            "grapevine, filtered": (600, partial(ours.rank, *many, known=known)),
         }
         found: dict[str, list[float]] = {way: [] for way in ways}
         for _ in range(turns):

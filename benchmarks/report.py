@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Iterable
+from textwrap import fill
 from typing import Any
 
 from rich.table import Table
@@ -54,7 +55,7 @@ def compared(row: Row, field: str, peer: str, wanted: float | None) -> Text:
     """A peer's figure and how many times ours it is: green where that is as wanted, red where the peer is ahead."""
     found = ratio(row, field, peer)
     if found is None:
-        return Text("too large" if peer in row["left_out"] else "-", style="dim")
+        return Text("left out" if peer in row["left_out"] else "-", style="dim")
     style = "green" if found >= (wanted or 1) else "yellow" if found >= 1 else "red"
     return Text.assemble(short(row[field][peer]), (f"  {found:.2f}×", style))
 
@@ -108,11 +109,15 @@ def memory(rows: Iterable[Row]) -> Table | None:
     return table
 
 
+def label(row: Row) -> str:
+    return f"{row['row']} of {row['edges']:,} edges, F = {row['features']}" if row.get("over") else row["row"]
+
+
 def summary(rows: list[Row]) -> list[str]:
     """A line per peer: the geometric mean of the ratios, and the rows where the peer is ahead."""
     lines = []
     for peer in PEERS:
-        found = {row["row"]: r for row in rows if (r := ratio(row, "ms", peer)) is not None}
+        found = {label(row): r for row in rows if (r := ratio(row, "ms", peer)) is not None}
         if not found:
             continue
         behind = ", ".join(f"{name} ({r:.2f}×)" for name, r in found.items() if r < 1) or "none"
@@ -133,7 +138,7 @@ def ratios_picture(rows: list[Row], path: str, title: str) -> None:
     widths = [5, 3.2, 2] if with_memory else [5, 2]
     figure = Figure(figsize=(sum(widths) + 3.2, 0.27 * len(rows) + 2.0), layout="constrained")
     panels = list(figure.subplots(1, len(widths), sharey=True, width_ratios=widths))
-    figure.suptitle(title, fontsize=11, x=0.01, ha="left")
+    figure.suptitle(fill(title, int(11 * figure.get_figwidth())), fontsize=11, x=0.01, ha="left")
     places = range(len(rows))
     for panel, field, what in zip(panels, ("ms", "peak_mb"), ("times faster", "times less memory")):
         if field == "peak_mb" and not with_memory:
@@ -182,7 +187,8 @@ def ratios_picture(rows: list[Row], path: str, title: str) -> None:
     for panel in panels:
         for y in (y for y in places if y and groups[y] != groups[y - 1]):
             panel.axhline(y - 0.5, color="0.6", linewidth=0.8)
-        panel.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        wide = panel.get_xlim()[1] / panel.get_xlim()[0] > 100
+        panel.xaxis.set_major_locator(LogLocator(subs=(1,) if wide else (1, 2, 5)))
         panel.xaxis.set_minor_formatter(NullFormatter())
         panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         panel.grid(axis="x", which="major", color="0.85", linewidth=0.7)
@@ -214,7 +220,7 @@ def growth_picture(rows: list[Row], path: str, title: str) -> None:
     ]  # fmt: skip
     figure = Figure(figsize=(2.9 * len(names) + 0.6, 2.3 * len(lines) + 1.1), layout="constrained")
     panels = figure.subplots(len(lines), len(names), sharex="row", sharey="row", squeeze=False)
-    figure.suptitle(title, fontsize=11, x=0.01, ha="left")
+    figure.suptitle(fill(title, int(11 * figure.get_figwidth())), fontsize=11, x=0.01, ha="left")
     shown: dict[str, Any] = {}
     for (over, field), across in zip(lines, panels):
         for name, panel in zip(names, across):

@@ -165,7 +165,7 @@ class Contender:
     def backward(self, out: Tensor) -> tuple[Tensor, ...]:
         if self.seed is None:
             self.seed = self.setting.seed(tuple(out.shape))
-        return torch.autograd.grad(out, self.inputs, self.seed)
+        return torch.autograd.grad(out, self.inputs, self.seed.view(out.shape))
 
     def results(self) -> dict[str, Tensor]:
         """The output and the gradients, by our names and in our shapes."""

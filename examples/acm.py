@@ -38,7 +38,7 @@ def read(archive: Path) -> HeteroData:
 
         data = HeteroData()
         words = scipy.sparse.load_npz(part("p_feat.npz"))
-        data["paper"].x = torch.from_numpy(words.toarray()).float()
+        data["paper"].x = torch.from_numpy(words.toarray() > 0).float()
         data["paper"].y = torch.from_numpy(np.load(part("labels.npy"))).long()
         for name in ("train", "val", "test"):
             mask = torch.zeros(len(data["paper"].y), dtype=torch.bool)
@@ -73,12 +73,12 @@ class Network(torch.nn.Module):
         return self.layers(x, batch.edge_index_dict)["paper"]
 
 
-def accuracy(model: Network, data: HeteroData, mask: str) -> float:
-    """On the whole graph."""
+def accuracies(model: Network, data: HeteroData) -> tuple[float, float]:
+    """On the validation and test papers, with the whole graph."""
     model.eval()
     with torch.no_grad():
-        right = model(data).argmax(1) == data["paper"].y
-    return float(right[data["paper"][mask]].float().mean())
+        right = (model(data).argmax(1) == data["paper"].y).float()
+    return float(right[data["paper"].val_mask].mean()), float(right[data["paper"].test_mask].mean())
 
 
 def train(data: HeteroData, sampled: bool, epochs: int, hidden: int) -> float:
@@ -91,7 +91,7 @@ def train(data: HeteroData, sampled: bool, epochs: int, hidden: int) -> float:
         seeds = ("paper", data["paper"].train_mask)
         batches = NeighborLoader(data, fanouts, seeds, batch_size=64, shuffle=True)
     best = (0.0, 0.0)
-    for _ in range(epochs):
+    for _ in range(epochs if sampled else 3 * epochs):  # as many steps
         model.train()
         for batch in batches:
             paper = batch["paper"]
@@ -99,7 +99,7 @@ def train(data: HeteroData, sampled: bool, epochs: int, hidden: int) -> float:
             optimizer.zero_grad()
             F.cross_entropy(model(batch)[seeds], paper.y[seeds]).backward()
             optimizer.step()
-        best = max(best, (accuracy(model, data, "val_mask"), accuracy(model, data, "test_mask")))
+        best = max(best, accuracies(model, data))
     return best[1]
 
 
@@ -109,9 +109,9 @@ def main(arguments: list[str] | None = None) -> dict[str, dict[str, float]]:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--root", type=Path, default=Path("data/acm"))
-    parser.add_argument("--epochs", type=int, default=40)
+    parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--hidden", type=int, default=64)
-    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--fast", action="store_true", help="a few epochs from one seed")
     parser.add_argument("--json", type=Path, default=None, help="where to record the numbers")
     options = parser.parse_args(arguments)

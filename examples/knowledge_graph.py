@@ -129,12 +129,9 @@ def load(name: str, root: Path) -> Graph:
 def build(name: str, decoder: str, graph: Graph, hidden: int) -> MatchingModel:
     """A model by name; the R-GCN encoder sends messages along the training triplets, for `decoder` to score."""
     sizes = (graph.num_nodes, graph.num_relations, hidden)
-    if name == "transe":
-        return TransE(*sizes, p_norm=2.0)
-    if name in ("distmult", "complex"):
-        return {"distmult": DistMult, "complex": ComplEx}[name](*sizes)
-    if name == "rotate":
-        return RotatE(*sizes)
+    plain = {"transe": TransE, "distmult": DistMult, "complex": ComplEx, "rotate": RotatE}
+    if name in plain:
+        return plain[name](*sizes)
     train = graph.parts["train"]
     scorer = build(decoder, "", graph, hidden)
     return RGCNAutoEncoder(

@@ -5,7 +5,6 @@
 Node2Vec and DGI learn embeddings; a logistic regression then reads the classes off them, with the 140 labels of the
 public split. GAE and VGAE predict links that were taken out of the graph (5 % for validation, 10 % for the test).
 Published: DGI 82.3 % (arXiv:1809.10341, table 2); GAE 91.0 / 92.0 and VGAE 91.4 / 92.6 (AUC / AP, arXiv:1611.07308).
-`examples/unsupervised.json` holds the numbers of the last recorded run.
 """
 
 from __future__ import annotations

@@ -220,8 +220,8 @@ def known_good(src: Tensor, dst: Tensor, size: tuple[int, int]) -> Edges:
 
 def native(adjacency: Any) -> Any:
     """A `SparseTensor` of torch_sparse, which is no tensor, as a `torch.sparse` one; anything else as it is."""
-    convert = getattr(adjacency, "to_torch_sparse_csr_tensor", None)
-    return adjacency if convert is None else convert()
+    convert = getattr(type(adjacency), "to_torch_sparse_csr_tensor", None)
+    return adjacency if convert is None else convert(adjacency)
 
 
 def _entries(adjacency: Tensor) -> tuple[Tensor, Tensor]:

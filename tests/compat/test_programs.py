@@ -245,3 +245,48 @@ def test_children_and_workers(tmp_path: Path) -> None:
     """A worker that starts afresh, a subprocess, and modules beside the program."""
     (tmp_path / "dataset.py").write_text(DATASET)
     assert run(tmp_path, PARENT).strip() == "grapevine.dgl.heterograph"
+
+
+OLD_DGL = """
+import dgl
+import dgl.backend as F
+import dgl.function as fn
+import torch
+from dgl.contrib.data import load_data
+from dgl.cuda import GPUCache
+from dgl.data.knowledge_graph import FB15k237Dataset
+from dgl.data.rdf import AIFBDataset, Entity
+from dgl.data.reddit import RedditDataset
+from dgl.data.tree import SST
+from dgl.dataloading.neighbor_sampler import NeighborSampler
+from dgl.nn import NodeEmbedding
+from dgl.optim import SparseAdam
+from dgl.view import HeteroNodeDataView
+
+assert RedditDataset is dgl.data.RedditDataset and NeighborSampler is dgl.dataloading.NeighborSampler
+assert isinstance(dgl.batch_hetero([dgl.bipartite([(0, 1)], "u", "e", "v")]), dgl.BatchedDGLGraph)
+
+g = dgl.DGLGraph()
+g.add_nodes(3)
+g.add_edges([0, 1], [1, 2])
+g.ndata["h"] = F.tensor([[1.0], [2.0], [3.0]])
+g.register_message_func(fn.copy_src(src="h", out="m"))
+g.register_reduce_func(fn.sum(msg="m", out="h"))
+g.update_all()
+
+sampler = dgl.dataloading.MultiLayerFullNeighborSampler(1)
+batches = dgl.dataloading.NodeDataLoader(
+    g, torch.arange(3), sampler, batch_size=2, shuffle=False, drop_last=False, num_workers=0
+)
+assert [(outputs.tolist(), blocks[0].num_edges()) for _, outputs, blocks in batches] == [([0, 1], 1), ([2], 1)]
+
+table = NodeEmbedding(3, 1, "nodes", init_func=torch.nn.init.ones_)
+optimizer = SparseAdam([table], lr=0.5)
+(table(torch.tensor([1])) * g.ndata["h"][1]).sum().backward()
+optimizer.step()
+print(g.ndata["h"].view(-1).tolist(), [round(w, 3) for w in table.weight.view(-1).tolist()])
+"""
+
+
+def test_names_of_older_dgl(tmp_path: Path) -> None:
+    assert run(tmp_path, OLD_DGL).splitlines()[-1] == "[0.0, 1.0, 2.0] [1.0, 0.5, 1.0]"

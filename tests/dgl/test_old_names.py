@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import networkx as nx
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -71,7 +70,7 @@ def test_graphs_by_old_names() -> None:
         dgl.to_hetero(whole, g.ntypes, g.etypes), dgl.to_heterogeneous(whole, g.ntypes, g.etypes)
     )
     assert isinstance(dgl.batch([g, g]), dgl.BatchedDGLGraph)
-    with pytest.raises(dgl.DGLError, match="dgl.batch"):
+    with pytest.raises(dgl.DGLError, match="makes a batched graph"):
         dgl.BatchedDGLGraph()
 
 
@@ -94,7 +93,7 @@ def test_settings_of_a_library_that_is_not_there() -> None:
     )
     with pytest.raises(dgl.DGLError, match="override"):
         dgl.register_func("test.f", len)
-    with pytest.raises(dgl.DGLError, match="test.none"):
+    with pytest.raises(dgl.DGLError, match="Cannot find global function"):
         dgl.get_global_func("test.none")
 
 
@@ -125,10 +124,11 @@ def test_cugraph() -> None:
 
 READER = """
 import sys, torch
-from grapevine import dgl
-g = dgl.hetero_from_shared_memory(sys.argv[1])
-array = dgl.utils.get_shared_mem_array(sys.argv[1] + "_x", (2, 3), torch.int32)
-array[1] = torch.tensor(g.edges(etype="plays")[0].tolist() + [g.num_nodes("game")])
+from grapevine.dgl.shared import get_shared_mem_array, read_shared
+schema, counts, relations, idtype = read_shared(sys.argv[1])
+array = get_shared_mem_array(sys.argv[1] + "_x", (2, 3), torch.int32)
+plays = schema.canonical_etypes.index(("user", "plays", "game"))
+array[1] = torch.tensor(relations[plays].src_index.tolist() + [counts[schema.ntypes.index("game")]])
 """
 
 
@@ -234,4 +234,3 @@ def test_views_by_the_names_of_their_module() -> None:
     g = dgl.graph(([0], [1]))
     assert isinstance(g.nodes, dgl.view.HeteroNodeView) and isinstance(g.edges, dgl.view.EdgeView)
     assert isinstance(g.ndata, dgl.view.HeteroNodeDataView) and isinstance(g.edata, dgl.view.EdgeDataView)
-    assert nx.__name__ == "networkx"

@@ -12,7 +12,6 @@ import grapevine as gv
 from grapevine import explain
 from grapevine.errors import GraphValueError
 from grapevine.explain import Explainer
-from grapevine.explain.algorithm.graphmask_explainer import hard_concrete
 from grapevine.nn.edge_masks import clear_masks, set_hetero_masks, set_masks
 from tests.explain.pairs import EDGE_INDEX, EDGES, MODES, RATES, XS, HeteroModel, Model, X, pair
 from tests.nn.peer import TOLERANCE, assert_close, integers, normal
@@ -312,65 +311,3 @@ def test_layers_may_stay_out() -> None:
     assert_close(conv(X, EDGE_INDEX), expected)
     clear_masks(conv)
     assert conv.__dict__["_explain"] is False
-
-
-@pytest.mark.parametrize("training", [True, False])
-def test_hard_concrete(training: bool) -> None:
-    theirs = peer.GraphMaskExplainer(1)
-    logits = normal(40).double() * 4  # of both kinds, so that the peer rounds at a half too
-    torch.manual_seed(1)
-    ours = hard_concrete(logits.requires_grad_(), training)
-    torch.manual_seed(1)
-    expected = theirs._hard_concrete(logits, training=training)
-    for value, wanted in zip(ours, expected, strict=True):
-        assert_close(value, wanted)
-    gradients = [torch.autograd.grad(out[0].sum(), logits)[0] for out in (ours, expected)]
-    assert_close(*gradients)
-
-
-class Votes(torch.nn.Module):
-    """What a node hears from its neighbours, added up."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.conv = gv.nn.GraphConv(1, 1, bias=False)
-        torch.nn.init.ones_(self.conv.lin_rel.weight)
-        torch.nn.init.zeros_(self.conv.lin_root.weight)
-
-    def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
-        return self.conv(x, edge_index)
-
-
-@pytest.mark.parametrize("node_mask_type", [None, "object"])
-def test_graph_mask_finds_the_messages_that_count(node_mask_type: str | None) -> None:
-    """Each of ten nodes hears one node that votes, for or against, and two that are silent."""
-    voters, silent = torch.arange(10) + 10, torch.arange(20) + 20
-    x = torch.zeros(40, 1)
-    x[voters] = torch.where(torch.arange(10) % 2 == 0, 2.0, -2.0).view(-1, 1)
-    targets = torch.cat([torch.arange(10), torch.arange(10), torch.arange(10)])
-    edge_index = torch.stack([torch.cat([voters, silent]), targets])
-    algorithm = explain.GraphMaskExplainer(1, epochs=300, lr=0.02, penalty_scaling=1, log=False)
-    config = {"mode": "regression", "task_level": "node"}
-    model = Votes()
-    explainer = Explainer(model, algorithm, "model", config, node_mask_type, "object")
-    torch.manual_seed(0)
-    found = explainer(x, edge_index)
-    assert found.edge_mask[:10].tolist() == [1.0] * 10
-    assert found.edge_mask[10:].tolist() == [0.0] * 20
-    assert ("node_mask" in found) == (node_mask_type is not None)
-    assert "explain_message" not in model.conv.__dict__ and not model.conv.explain
-    one = explainer(x, edge_index, index=3)
-    assert not one.edge_mask[edge_index[1] != 3].any()
-
-
-def test_graph_mask_sees_every_layer() -> None:
-    models = pair(Model, "GATConv", "multiclass_classification", "node", "raw")
-    algorithm = explain.GraphMaskExplainer(2, epochs=2)
-    config = {"mode": "multiclass_classification", "task_level": "node", "return_type": "raw"}
-    found = Explainer(models[0], algorithm, "model", config, "attributes", "object")(X, EDGE_INDEX)
-    assert set(found.edge_mask.tolist()) <= {0.0, 0.5, 1.0}
-    assert found.validate()
-    with pytest.raises(GraphValueError, match="num_layers=2"):
-        Explainer(models[0], explain.GraphMaskExplainer(3), "model", config, None, "object")(X, EDGE_INDEX)
-    with pytest.raises(GraphValueError, match="allowance"):
-        explain.GraphMaskExplainer(2, allowance=2.0)

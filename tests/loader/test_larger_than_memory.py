@@ -68,6 +68,7 @@ def test_the_recorded_run_stayed_below_2_gb() -> None:
     assert numbers["feature file, MB"] > 9_990 and numbers["peak resident memory, MB"] < 2_000
 
 
+@needs_core
 def test_memory_is_used_again_once_nothing_refers_to_it() -> None:
     memory, x = RowMemory(), torch.randn(5000, 100)
     index = torch.randint(5000, (4000,))

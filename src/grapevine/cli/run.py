@@ -14,6 +14,12 @@ from grapevine.compat.port import summary
 
 ScriptArgument = Annotated[Path, typer.Argument(help="The Python file.", exists=True, dir_okay=False)]
 ArgumentsArgument = Annotated[list[str] | None, typer.Argument(help="What the program is given.")]
+RewriteOption = Annotated[
+    bool,
+    typer.Option(
+        "--rewrite", help="Show instead how its DGL message passing reads with gv.Edges, as a diff."
+    ),
+]
 ForceOption = Annotated[bool, typer.Option("--force", help="Answer for installed packages too.")]
 
 
@@ -30,10 +36,19 @@ def run(script: ScriptArgument, arguments: ArgumentsArgument = None, force: Forc
         sys.exit(1)
 
 
-def port(script: ScriptArgument) -> None:
+def port(script: ScriptArgument, rewrite: RewriteOption = False) -> None:
     """Lists what a program uses of DGL and PyTorch Geometric, and what answers for it here."""
-    for line in summary(compat.port(script)):
-        typer.echo(line)
+    if not rewrite:
+        for line in summary(compat.port(script)):
+            typer.echo(line)
+        return
+    # Needs libcst, so it is imported here only.
+    from grapevine.compat.rewrite import rewrite_file
+
+    rewritten = rewrite_file(script)
+    typer.echo(rewritten.diff(str(script)), nl=False)
+    for one in rewritten.left:
+        typer.echo(f"line {one.line} is left as it is: {one.why}", err=True)
 
 
 def register(app: typer.Typer) -> None:

@@ -26,6 +26,9 @@ _PLACES = {
 
 #: Private files of a peer (the name before the colon is their package) whose contents stand in the package itself.
 _FILES = {
+    "dgl.data": "actor bitcoinotc cluster fakenews flickr fraud gdelt icews18 pattern qm7b qm9 qm9_edge reddit wikics "
+    "yelp zinc",
+    "dgl.dataloading": "cluster_gcn graphsaint neighbor_sampler shadow",
     "torch_geometric.data": "batch collate data dataset download extract hetero_data in_memory_dataset makedirs "
     "separate storage temporal view",
     "torch_geometric.datasets": "planetoid tu_dataset karate fake gnn_benchmark_dataset",

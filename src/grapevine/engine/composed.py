@@ -148,7 +148,9 @@ def einsum(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, An
             if is_edge(x) and not is_edge(y) and len(wide) > 1 and len(narrow) == 2 and wide[0] not in narrow:
                 last, new = wide[-1], output[-1:]
                 if output == wide[:-1] + new and new not in wide and set(narrow) == {last, new}:
-                    return x @ (y if narrow[0] == last else y.t())
+                    weight = y if narrow[0] == last else y.t()
+                    if weight.shape[0] == x.shape[-1]:  # einsum repeats axes of length one, products do not
+                        return x @ weight
     return handle_torch_function(rows_einsum, tuple(operands), ",".join(inputs) + "->" + output, *operands)
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import inspect
 import weakref
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from operator import attrgetter
 from typing import Any
@@ -22,6 +23,7 @@ from torch import Tensor
 from grapevine.engine import evaluate, kernels, table
 from grapevine.engine.binding import Call
 from grapevine.engine.mode import computes_now, must_be_plain, records
+from grapevine.engine.plan import is_drawn, note, stored_plainly
 from grapevine.engine.tree import Apply, Leaf, Many, Node, Side, version
 from grapevine.errors import GrapevineError
 from grapevine.topology import Topology
@@ -75,7 +77,8 @@ class EdgeTensor(Tensor):
         args, kwargs = tuple(args), kwargs or {}
         op = table.TABLE.get(func) if args else None
         if op is not None and op.kind == "composed":
-            out = op.bind(func, args, kwargs)
+            autocast = op.autocasts and torch._C._is_any_autocast_enabled()
+            out = None if autocast else op.bind(func, args, kwargs)
             if out is not None:
                 return out
             op = None
@@ -221,6 +224,8 @@ def read(topology: Topology, x: Tensor, side: Side) -> Tensor:
             return x
         return x.index_select(0, topology.src_index if side is Side.SRC else topology.dst_index)
     node = Leaf(side, x)
+    if side is not Side.EDGE:
+        stored_plainly(topology.num_edges, node.tail, node.dtype)
     if x.requires_grad and torch.is_grad_enabled():
         out: Tensor = Read.apply(x, topology, node)  # type: ignore[no-untyped-call]
         return out
@@ -326,9 +331,19 @@ def _compute(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, 
         _expose(args[0])
     elif args and isinstance(args[0], EdgeTensor) and _writes(func, args, kwargs):
         return _change(func, args, kwargs)
+    elif is_drawn():
+        _explain(func, (*args, *kwargs.values()))
     out = func(*_swap(args, materialise), **_swap(kwargs, materialise))
     # Where a tensor gives itself back, so does the message.
     return next((a for a in (*args, *kwargs.values()) if isinstance(a, EdgeTensor) and a.plain is out), out)
+
+
+def _explain(func: Callable[..., Any], given: Sequence[Any]) -> None:
+    """Notes in the plan which messages an unknown op needs stored."""
+    name = getattr(func, "__name__", str(func))
+    for x in given:
+        if isinstance(x, EdgeTensor) and x.plain is None:
+            note("stored", "edges", x.shape, "torch", x, stored=True, why=f"{name} is not in the op table")
 
 
 def _watch(wrapper: EdgeTensor) -> None:
@@ -524,7 +539,9 @@ def _record(
         node = Apply("detach", torch.detach, (node,), {}, tail, dtype)
         wanted = False
     out = Record.apply(topology, node, *inputs) if wanted else _wrap(topology, node)  # type: ignore[no-untyped-call]
-    if name in table.VIEWS:
+    if name not in table.VIEWS:
+        stored_plainly(topology.num_edges, tail, dtype)
+    else:
         seen: EdgeTensor = call.args[0]
         out.base = base = seen if seen.base is None else seen.base
         base.views = base.views or []
@@ -553,7 +570,7 @@ def _operand(x: Any, call: Call, topology: Topology, inputs: list[Tensor]) -> An
 # -- lifetime -------------------------------------------------------------------------------------------------
 
 
-class scope:
+class scope(AbstractContextManager[None]):
     """No lazy tensor outlives this block: those still held at its end get their values there."""
 
     # A class rather than a generator with `contextmanager`: entered by every layer, it costs half as much.

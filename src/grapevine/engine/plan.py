@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import importlib.util
+import math
+import sys
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from grapevine.engine.mode import recorded
 
-_steps: ContextVar[list[Step] | None] = ContextVar("grapevine_plan", default=None)
+_drawn: ContextVar[Plan | None] = ContextVar("grapevine_plan", default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,31 +51,59 @@ def note(
     why: str = "",
 ) -> None:
     """Adds a step, where a plan is being drawn."""
-    steps = _steps.get()
-    if steps is None:
+    plan = _drawn.get()
+    if plan is None:
         return
-    size = 0
-    if like is not None:
-        size = like.element_size()
-        for s in shape:
-            size *= s
-    steps.append(Step(rule, where, tuple(shape), kernel, size, stored, why))
+    size = 0 if like is None else like.element_size() * math.prod(shape)
+    plan.steps.append(Step(rule, where, tuple(shape), kernel, size, stored, why))
 
 
-@dataclass(frozen=True)
+def is_drawn() -> bool:
+    """True while a plan is being drawn."""
+    return _drawn.get() is not None
+
+
+def stored_plainly(num_edges: int, tail: Sequence[int], dtype: torch.dtype) -> None:
+    """Counts a result with one row per edge that the plain way would store, where a plan is being drawn."""
+    plan = _drawn.get()
+    if plan is not None:
+        plan.plain_edge_bytes += num_edges * math.prod(tail) * dtype.itemsize
+
+
+@dataclass
 class Plan:
-    """The steps of one call, in the order they ran."""
+    """The steps of one call, in the order they ran.
+
+    Attributes:
+        steps: what ran.
+        plain_edge_bytes: what the messages and their intermediate results would take the plain way, one row per edge
+            each, as training keeps them for the backward pass.
+    """
 
     steps: list[Step] = field(default_factory=list)
+    plain_edge_bytes: int = 0
 
     @property
     def edge_bytes(self) -> int:
-        """Bytes of all results with one row per edge."""
+        """Bytes of all results with one row per edge: what the messages take at most."""
         return sum(s.bytes_written for s in self.steps if s.where == "edges")
 
     def to_dict(self) -> dict[str, Any]:
         """The plan as plain Python values."""
-        return {"steps": [asdict(s) for s in self.steps], "edge_bytes": self.edge_bytes}
+        return {
+            "steps": [asdict(s) for s in self.steps],
+            "edge_bytes": self.edge_bytes,
+            "plain_edge_bytes": self.plain_edge_bytes,
+        }
+
+    def show(self) -> None:
+        """Prints the plan: as a rich table in a terminal, if rich is installed, else as plain text."""
+        if sys.stdout.isatty() and importlib.util.find_spec("rich") is not None:
+            from rich import get_console
+
+            get_console().print(self)
+        else:
+            sys.stdout.write(f"{self}\n")
 
     def _rows(self) -> list[tuple[str, ...]]:
         return [
@@ -87,12 +119,18 @@ class Plan:
         lines = [
             "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows
         ]
-        return "\n".join([*lines, f"stored per edge: {_size(self.edge_bytes)}"])
+        return "\n".join([*lines, self._summary()])
+
+    __repr__ = __str__
+
+    def _summary(self) -> str:
+        plain = f"the plain way {_size(self.plain_edge_bytes)}"
+        return f"edge memory at its peak: {_size(self.edge_bytes)}, {plain}"
 
     def __rich__(self) -> Any:
         from rich.table import Table
 
-        table = Table(*self._HEADER, caption=f"stored per edge: {_size(self.edge_bytes)}")
+        table = Table(*self._HEADER, caption=self._summary())
         for row in self._rows():
             table.add_row(*row)
         return table
@@ -110,13 +148,18 @@ def _size(count: int) -> str:
 def plan(function: Callable[..., Any], *inputs: Any, **options: Any) -> Plan:
     """Runs a layer or function once and returns what the planner did with its messages.
 
+    One row per step: the planner's rule (see `grapevine.engine.planner`), whether it ran on nodes or on edges, rows x
+    features of its result, the kernel, the bytes written, and for messages that were stored edge by edge, why nothing
+    better was found. Below the table, the memory that the messages take against the plain way. All messages are
+    recorded, also those that are usually too small to be worth it; the backward pass is not shown.
+
     Args:
         function: any callable, such as a layer.
         *inputs: its arguments.
         **options: its keyword arguments.
 
     Returns:
-        A plan: `print` it, show it with rich, or take `.to_dict()`.
+        A plan: `print` it, `.show()` it with rich, or take `.to_dict()`.
 
     Example:
         >>> import torch, grapevine as gv
@@ -124,12 +167,14 @@ def plan(function: Callable[..., Any], *inputs: Any, **options: Any) -> Plan:
         >>> drawn = gv.plan(lambda x: edges.sum(edges.src(x).relu()), torch.ones(2, 4))
         >>> [step.rule for step in drawn.steps]
         ['lift', 'kernel']
+        >>> drawn.edge_bytes, drawn.plain_edge_bytes  # two messages of four numbers, before and after the relu
+        (0, 64)
     """
-    steps: list[Step] = []
-    token = _steps.set(steps)
+    drawn = Plan()
+    token = _drawn.set(drawn)
     try:
         with recorded():
             function(*inputs, **options)
     finally:
-        _steps.reset(token)
-    return Plan(steps)
+        _drawn.reset(token)
+    return drawn

@@ -12,7 +12,6 @@ from grapevine.explain.algorithm import (
     DummyExplainer,
     ExplainerAlgorithm,
     GNNExplainer,
-    GraphMaskExplainer,
     PGExplainer,
 )
 from grapevine.explain.config import ExplainerConfig, ModelConfig, ThresholdConfig
@@ -29,7 +28,6 @@ __all__ = [
     "ExplainerConfig",
     "Explanation",
     "GNNExplainer",
-    "GraphMaskExplainer",
     "HeteroExplanation",
     "ModelConfig",
     "PGExplainer",

@@ -73,7 +73,7 @@ def read_backbone(path: str | os.PathLike[str], model: int = 0) -> Backbone:
                 names.append(residue.name)
     if not pos:
         raise GraphValueError(f"expected residues with atoms N, CA and C, got none in {path}")
-    return Backbone(torch.tensor(pos), torch.tensor(index), chains, names)
+    return Backbone(torch.tensor(pos, dtype=torch.float32), torch.tensor(index), chains, names)
 
 
 def _read(path: Path) -> Any:

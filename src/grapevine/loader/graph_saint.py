@@ -96,7 +96,8 @@ class GraphSAINTSampler(SeedLoader):
         for key, level in store._levels().items():
             if key not in ("edge_index", "num_nodes"):
                 ids = {"node": out.node, "edge": out.edge, None: None}[level if level != "graph" else None]
-                batch[key] = store[key] if ids is None else rows(store[key], ids, store._cat_dim(key))
+                value, dim = store[key], store._cat_dim(key)
+                batch[key] = value if ids is None else rows(value, ids, dim, self._memory)
         if self.sample_coverage > 0:
             batch.node_norm, batch.edge_norm = self.node_norm[out.node], self.edge_norm[out.edge]
         return batch

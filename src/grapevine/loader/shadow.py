@@ -68,5 +68,6 @@ class ShaDowKHopSampler(SeedLoader):
             if key in ("edge_index", "adj_t", "num_nodes", "batch", "ptr"):
                 continue
             ids = {"node": node[batch.root_n_id] if key == "y" else node, "edge": edge}.get(level or "graph")
-            batch[key] = store[key] if ids is None else rows(store[key], ids, store._cat_dim(key))
+            value, dim = store[key], store._cat_dim(key)
+            batch[key] = value if ids is None else rows(value, ids, dim, self._memory)
         return batch

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from functools import cached_property
@@ -144,18 +145,11 @@ class ListMetric(Module, ABC):
     def forward(
         self, pred_index_mat: Tensor, edge_label_index: Labels, edge_label_weight: Tensor | None = None
     ) -> Tensor:
-        alone = self._copy()
+        alone = copy.deepcopy(self)
+        alone.reset()
         alone.update(pred_index_mat, edge_label_index, edge_label_weight)
         self.update(pred_index_mat, edge_label_index, edge_label_weight)
         return alone.compute()
-
-    def _copy(self) -> ListMetric:
-        """An empty metric of the same kind."""
-        other = object.__new__(type(self))
-        other.__dict__.update(self.__dict__)
-        other._buffers = {name: None if b is None else b.clone() for name, b in self._buffers.items()}
-        other.reset()
-        return other
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(k={self.k})"

@@ -26,6 +26,7 @@ from grapevine.nn import (
     sequential,
     unpool,
 )
+from grapevine.nn._summary import summary
 from grapevine.nn.aggr import *
 from grapevine.nn.attention import *
 from grapevine.nn.conv import *
@@ -46,6 +47,7 @@ __all__ = [
     "Reshape",
     "Sequential",
     "TemporalEncoding",
+    "summary",
     "to_hetero",
     "to_hetero_with_bases",
 ]

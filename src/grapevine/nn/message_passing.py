@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
@@ -90,6 +91,9 @@ class MessagePassing(_Asking, torch.nn.Module):
         decomposed_layers: accepted for compatibility; messages are not stored, so that
             splitting their features saves nothing.
 
+    Attributes:
+        fuse: True; False turns the engine off for this layer, as `gv.materialised()` does for a block.
+
     Shapes:
         `propagate(edge_index, size=None, **kwargs)`: `edge_index` is `(2, E)`, a `torch.sparse` tensor
         `(N_dst, N_src)`, or `gv.Edges`; node tensors are `(N, ...)`, or a pair `((N_src, ...), (N_dst, ...))` for a
@@ -113,6 +117,9 @@ class MessagePassing(_Asking, torch.nn.Module):
     PyTorch Geometric's.
     """
 
+    #: Set it to False to store this layer's messages edge by edge and reduce them by plain ATen ops, as inside
+    #: `gv.materialised()`, and to send messages where `message_and_aggregate` would multiply.
+    fuse: bool = True
     supports_edge_weight: bool | None = None
     supports_edge_attr: bool | None = None
 
@@ -141,7 +148,7 @@ class MessagePassing(_Asking, torch.nn.Module):
         self.decomposed_layers = decomposed_layers
         #: Whether `message_and_aggregate` takes sparse adjacencies: it is overridden, and no other
         #: aggregation is asked for.
-        self.fuse = type(self).message_and_aggregate is not MessagePassing.message_and_aggregate and (
+        self._multiplies = type(self).message_and_aggregate is not MessagePassing.message_and_aggregate and (
             self.aggr is None or (isinstance(self.aggr, str) and self.aggr in _PRODUCTS)
         )
         self._explain: bool | None = None
@@ -192,7 +199,7 @@ class MessagePassing(_Asking, torch.nn.Module):
 
     def __call__(self, *inputs: Any, **options: Any) -> Any:
         # Shipped layers look at an adjacency before they propagate; others may want the matrix that they are given.
-        if not torch.compiler.is_compiling() and type(self).forward.__module__.startswith("grapevine."):
+        if not torch.compiler.is_compiling() and str(type(self).forward.__module__).startswith("grapevine."):
             inputs = tuple(i if isinstance(i, Tensor) else native(i) for i in inputs)
             options = {name: o if isinstance(o, Tensor) else native(o) for name, o in options.items()}
         return super().__call__(*inputs, **options)
@@ -214,14 +221,18 @@ class MessagePassing(_Asking, torch.nn.Module):
         matrix = edge_index
         if not isinstance(edge_index, Tensor):
             edge_index = native(edge_index)
-        if self.fuse and not self.explain and is_torch_sparse_tensor(edge_index):
+        if self.fuse and self._multiplies and not self.explain and is_torch_sparse_tensor(edge_index):
             given = _Given(self, edge_index, size, kwargs, ("message_and_aggregate", "update"))
             out = self._fused(given, matrix)
         else:
-            with engine.scope():
+            with self._passing():
                 given = _Given(self, edge_index, size, kwargs, ("message", "aggregate", "update"))
                 out = self._message_passing(given)
         return self._after("propagate", out, edge_index, given.sizes, kwargs)
+
+    def _passing(self) -> AbstractContextManager[None]:
+        """Messages are recorded, and end with the block; or stored, if the layer is not to fuse."""
+        return engine.scope() if self.fuse or engine.must_be_plain() else engine.materialised()
 
     def _message_passing(self, given: _Given) -> Tensor:
         inputs = self._arguments("message", given)
@@ -248,7 +259,7 @@ class MessagePassing(_Asking, torch.nn.Module):
         self, edge_index: Any, size: tuple[int | None, int | None] | None = None, **kwargs: Any
     ) -> Tensor:
         """Computes new edge features with `edge_update`, whose arguments are found as those of `message`."""
-        with engine.scope():
+        with self._passing():
             return self._edge_update(_Given(self, edge_index, size, kwargs, ("edge_update",)), size)
 
     def _edge_update(self, given: _Given, size: Any) -> Tensor:  # no lazy tensor of its frame outlives it

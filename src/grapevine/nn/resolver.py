@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from grapevine.errors import GraphValueError
@@ -96,7 +97,7 @@ def _classes(namespace: Any, base: type) -> list[type]:
 
 def swish(x: Tensor) -> Tensor:
     """`x · sigmoid(x)`, the activation of arXiv:1710.05941."""
-    return x * x.sigmoid()
+    return F.silu(x)
 
 
 activations = Resolver("activation", "Act", [*_classes(torch.nn.modules.activation, torch.nn.Module), swish])

@@ -76,12 +76,12 @@ class HGTSampler(BaseSampler):
                 break
             for relation in self.graph.relations.values():
                 source, target = types[relation.source], types[relation.target]
-                ptr, index = relation.ptr.numpy(), relation.index.numpy()
+                ptr, ends = relation.ptr.numpy(), relation.index.numpy()
                 first = ptr[new[target]].astype(np.int64)
                 degree = ptr[new[target] + 1] - first
                 before = np.concatenate([[0], degree.cumsum()])
                 places = np.arange(before[-1]) + np.repeat(first - before[:-1], degree)
-                np.add.at(budget[source], index[places], np.repeat(1.0 / np.maximum(degree, 1), degree))
+                np.add.at(budget[source], ends[places], np.repeat(1.0 / np.maximum(degree, 1), degree))
             for kind in types:
                 steps = self.num_samples.get(kind, [])
                 chance = np.where(taken[kind], 0.0, budget[kind]) ** 2

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import torch
 import torch.distributed as dist
 
 from grapevine import dgl
+from grapevine.dgl.utils import recursive_apply
 from tests.dgl.dataloading.test_dataloading import assert_same_blocks, homogeneous, typed
 from tests.dgl.peer import assert_same, peer
 
@@ -20,15 +21,11 @@ DL = dgl.dataloading
 def test_node_collator() -> None:
     for make, seeds in (
         (homogeneous, torch.tensor([1, 3, 0])),
-        (typed, {"u": torch.tensor([2, 0]), "i": [1]}),
+        (typed, {"u": torch.tensor([2, 0]), "i": torch.tensor([1])}),
     ):
         found = []
         for lib in (dgl, peer):
-            given = (
-                seeds
-                if lib is dgl or not isinstance(seeds, dict)
-                else {k: torch.as_tensor(v) for k, v in seeds.items()}
-            )
+            given = seeds if lib is dgl else recursive_apply(seeds, torch.as_tensor)
             g = make(lib)
             collator = lib.dataloading.NodeCollator(
                 g, given, lib.dataloading.MultiLayerFullNeighborSampler(2)
@@ -69,7 +66,7 @@ def test_edge_collator(negative: bool, exclude: Any) -> None:
         DL.MultiLayerFullNeighborSampler(1),
         g_sampling=homogeneous(dgl).reverse(),
     )
-    assert other.collate([other.dataset[0]])[2][0].num_edges() == 3  # from 0 and 1, the other way round
+    assert other.collate([other.dataset[0]])[2][0].num_edges() == 4  # from 0 and 1, the other way round
     with pytest.raises(dgl.DGLError, match="dict of etype"):
         DL.EdgeCollator(typed(dgl), torch.tensor([0]), None)
 
@@ -103,18 +100,18 @@ def test_shares_of_processes(monkeypatch: pytest.MonkeyPatch) -> None:
             assert found[0] == found[1]
     data = DL.create_tensorized_dataset(torch.arange(10, 20), 2, False, True, 0, True, False)
     data.shuffle()
-    assert sorted(set(sum(batches(data), []))) == [18, 19] and len(data) == 2
+    assert {i for batch in batches(data) for i in batch} == {18, 19} and len(data) == 2
 
 
 def test_workers_share_the_batches() -> None:
     data = DL.create_tensorized_dataset(torch.arange(7), 2, False, False, 0, False, True)
     loader = torch.utils.data.DataLoader(
-        data, batch_size=None, num_workers=2, worker_init_fn=DL.WorkerInitWrapper(os.getpid and print_nothing)
+        data, batch_size=None, num_workers=2, worker_init_fn=DL.WorkerInitWrapper(one_thread)
     )
     assert sorted(batches(loader)) == [[0, 1], [2, 3], [4, 5], [6]]
 
 
-def print_nothing(worker: int) -> None:
+def one_thread(worker: int) -> None:
     assert torch.get_num_threads() == 1
 
 
@@ -137,7 +134,7 @@ def test_target_edges_of_low_degree() -> None:
     sampler = DL.as_edge_prediction_sampler(
         DL.MultiLayerFullNeighborSampler(1), exclude=DL.SpotTarget(homogeneous(dgl), "self", 2)
     )
-    inputs, pairs, blocks = sampler.sample(homogeneous(dgl), torch.tensor([5, 0]))
+    *_, blocks = sampler.sample(homogeneous(dgl), torch.tensor([5, 0]))
     assert 5 not in blocks[0].edata["_ID"]  # its end has no other edge; that of edge 0 has four
 
 
@@ -162,7 +159,7 @@ def test_blocks_that_share_neighbours() -> None:
     drawn = [
         set(slow.sample_blocks(many, torch.arange(20, 28))[2][0].edata["_ID"].tolist()) for _ in range(10)
     ]
-    kept = sum(len(a & b) / len(a | b) for a, b in zip(drawn, drawn[1:])) / 9
+    kept = sum(len(a & b) / len(a | b) for a, b in pairwise(drawn)) / 9
     assert kept > 0.8
 
 

@@ -83,8 +83,11 @@ def test_metapath2vec() -> None:
     u, v, w = ours.sample([0, 1])  # these walks have one way to go
     peer.seed(0)
     x, y, z = theirs.sample([0, 1])
-    assert sorted(zip(u.tolist(), v.tolist())) == sorted(zip(x.tolist(), y.tolist()))
-    assert w.shape == z.shape == (len(u), 5)
+    # Some of the peer's pairs are of a place and itself.
+    assert sorted(zip(u.tolist(), v.tolist())) == sorted(
+        p for p in zip(x.tolist(), y.tolist()) if p[0] != p[1]
+    )
+    assert w.shape == (len(u), 5) and z.shape == (len(x), 5)
     assert_same(ours(u, v, w), theirs(u, v, w))
     assert dgl.nn.pytorch.network_emb.MetaPath2Vec is dgl.nn.MetaPath2Vec
     with pytest.raises(dgl.DGLError, match="metapath"):
@@ -112,7 +115,7 @@ def test_sparse_optimisers(kind: str) -> None:
             optimizer.step()
         assert_same(tables[0].weight, tables[1].weight)
     ours, theirs = (o.state_dict() for o in optimizers)
-    assert_same(list(ours["state"].values())[0], list(theirs["state"].values())[0])
+    assert_same(next(iter(ours["state"].values())), next(iter(theirs["state"].values())))
     assert ours["param_groups"] == theirs["param_groups"]
     other = dgl.nn.NodeEmbedding(6, 3, "ours")
     again = getattr(dgl.optim, kind)([other], lr=9.0)

@@ -219,6 +219,15 @@ def test_without_edges_all_pairs_talk() -> None:
     torch.testing.assert_close(moving(h, x, None, v, a), moving(h, x, pairs, v, a))
 
 
+@pytest.mark.parametrize("velocity", [False, True])
+def test_coordinates_alone_are_the_same(velocity: bool) -> None:
+    layer = E_GCL(3, 3, 8, velocity=velocity, attention=True)
+    h, x, v, edge_index = torch.randn(5, 3), torch.randn(5, 3), torch.randn(5, 3), random_graph(5, 14)
+    expected = layer(h, edge_index, x, vel=v)[1]
+    same, found, _ = layer(h, edge_index, x, vel=v, features=False)
+    assert same is h and torch.equal(found, expected)
+
+
 def test_refusals() -> None:
     with pytest.raises(GraphValueError, match="residual"):
         E_GCL(2, 3, 4)

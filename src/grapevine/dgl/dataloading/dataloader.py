@@ -175,7 +175,7 @@ class DataLoader(TorchLoader[Any]):
             width = whole.shape[1:].numel()
             cache = self._caches[key] = GPUCache(size, width, torch.int64, self.device)
         values, missing, keys = cache.query(ids)
-        fetched = whole[keys.to(whole.device)].reshape(len(keys), -1).to(values)
+        fetched = whole[keys.to(whole.device)].reshape(len(keys), values.shape[1]).to(values)
         cache.replace(keys, fetched)
         values[missing] = fetched
         return values.view(-1, *whole.shape[1:])

@@ -56,7 +56,7 @@ class DeepWalk(nn.Module):
     Example:
         >>> from grapevine import dgl
         >>> model = DeepWalk(dgl.graph(([0, 1, 2], [1, 2, 0])), emb_dim=4, walk_length=4, window_size=2)
-        >>> float(model(model.sample(torch.tensor([0, 1])))) > 0
+        >>> model(model.sample(torch.tensor([0, 1]))).item() > 0
         True
 
     Source: Perozzi, Al-Rfou, Skiena, DeepWalk: Online Learning of Social Representations, arXiv:1403.6652.
@@ -149,6 +149,9 @@ class MetaPath2Vec(nn.Module):
 
     Raises:
         DGLError: if the metapath is shorter than a window.
+
+    Departure: pairs are of two places of a walk; in DGL some places are paired with themselves, and places after a dead
+    end with the last node of all.
 
     Source: Dong, Chawla, Swami, metapath2vec: Scalable Representation Learning for Heterogeneous Networks, 2017.
     """

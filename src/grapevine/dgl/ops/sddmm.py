@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -120,14 +121,31 @@ def _incidence(relation: Edges, end: str) -> Edges:
             (relation.dst_index, relation.num_dst) if end == "v" else (relation.src_index, relation.num_src)
         )
         edges = relation.num_edges
-        ids = torch.arange(edges + 1, device=node.device)
-        joined = known_good(node, ids[:-1], (count, edges))
+        ids, ptr = _counted(edges, node.device)
+        joined = known_good(node, ids, (count, edges))
         if edges < 2**31 - 1:
-            small = ids.to(torch.int32), node.to(torch.int32)
-            joined._core.orders[1] = Order(small[0], None, small[1], edges, count, edges)
+            joined._core.orders[1] = Order(ptr, None, node.to(torch.int32), edges, count, edges)
         return joined
 
     return relation.derived(("incidence", end), build)
+
+
+def _counted(edges: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """`0, 1, ...` as ids of edges, and as the ends of rows with one edge each; shared by small graphs."""
+    if edges >= _SHARED or device.type != "cpu":
+        ids = torch.arange(edges + 1, device=device)
+        return ids[:-1], ids.to(torch.int32)
+    ids, ptr = _numbers()
+    return ids[:edges], ptr[: edges + 1]
+
+
+_SHARED = 1 << 18
+
+
+@functools.cache
+def _numbers() -> tuple[Tensor, Tensor]:
+    ids = torch.arange(_SHARED)
+    return ids, ids.to(torch.int32)
 
 
 def copy_u(g: GraphStructure, x: Any) -> Any:

@@ -11,7 +11,7 @@ from torch.nn import Module
 
 from grapevine import engine
 from grapevine.errors import GraphValueError
-from grapevine.explain.algorithm.base import ExplainerAlgorithm, by_type, explanation_of, untyped
+from grapevine.explain.algorithm.base import ExplainerAlgorithm, by_type, explanation_of, of_edges, untyped
 from grapevine.explain.config import ExplanationType, ModelTaskLevel
 from grapevine.explain.explanation import Explanation, HeteroExplanation
 from grapevine.nn.edge_masks import explained_layers, masked, modules_of

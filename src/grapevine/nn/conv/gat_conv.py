@@ -149,8 +149,10 @@ class GATConv(MessagePassing):
                 (score_dst,) = head_scores(x_dst, self.att_dst)
 
         edges = edge_index
-        if self.add_self_loops:
+        if x_dst is not None or self.add_self_loops:
             size = size or (x_src.shape[0], (x_src if x_dst is None else x_dst).shape[0])
+        if self.add_self_loops:
+            assert size is not None
             edges, edge_attr = replace_self_loops(edge_index, size, edge_attr, self.fill_value)
         near = arranged(self, edges, size)
         edge_attr = near.rows(edge_attr)

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import ModuleList
 
 from grapevine.edges import Edges
+from grapevine.engine import must_be_plain
 from grapevine.nn.conv._derived import kept, sparse_values
 from grapevine.nn.conv._weighted import WeightedConv
 from grapevine.nn.dense.linear import Linear
@@ -79,7 +80,16 @@ class MFConv(WeightedConv):
         source, target = (x, x) if isinstance(x, Tensor) else x
         weight = sparse_values(edge_index)
         h = self.propagate(edge_index, x=(source, target), edge_weight=weight, size=size)
-        order, place, counts = self._by_degree(edge_index, source.size(self.node_dim), h.size(self.node_dim))
+        edges = self._edges(edge_index, source.size(self.node_dim), h.size(self.node_dim))
+        if must_be_plain():  # no size may depend on values: the maps of every degree for every receiver
+            outs = [lin(h) for lin in self.lins_l]
+            if target is not None:
+                outs = [out + lin(target) for out, lin in zip(outs, self.lins_r)]
+            kind, chosen = self._kind(edges).view(-1, 1), outs[0]
+            for number, out in enumerate(outs):
+                chosen = torch.where(kind == number, out, chosen)
+            return chosen
+        order, place, counts = self._by_degree(edges)
         outs = [
             lin(rows)
             for lin, rows in zip(self.lins_l, h.index_select(self.node_dim, order).split(counts, -2))
@@ -89,18 +99,25 @@ class MFConv(WeightedConv):
             outs = [out + lin(rows) for out, lin, rows in zip(outs, self.lins_r, own)]
         return torch.cat(outs, dim=-2).index_select(self.node_dim, place)
 
-    def _by_degree(
-        self, adjacency: Tensor | Edges, senders: int, receivers: int
-    ) -> tuple[Tensor, Tensor, list[int]]:
-        """The receivers sorted by degree, where each then stands, and how many there are of each degree."""
+    def _edges(self, adjacency: Tensor | Edges, senders: int, receivers: int) -> Edges:
+        """From the senders to the receivers."""
         forward = self.flow == "source_to_target"
         edges = Edges.of(adjacency, (senders, receivers) if forward else (receivers, senders))
-        edges = edges if forward else edges.reverse()
+        return edges if forward else edges.reverse()
+
+    def _kind(self, edges: Edges) -> Tensor:
+        """The degree of each receiver, as far as degrees are told apart."""
+        return degree(edges.dst_index, edges.num_dst, torch.long).clamp(max=self.max_degree)
+
+    def _by_degree(self, edges: Edges) -> tuple[Tensor, Tensor, list[int]]:
+        """The receivers sorted by degree, where each then stands, and how many there are of each degree."""
 
         def build() -> tuple[Tensor, Tensor, list[int]]:
-            kind = degree(edges.dst_index, receivers, torch.long).clamp(max=self.max_degree)
+            kind = self._kind(edges)
             order = kind.argsort(stable=True)
-            place = torch.empty_like(order).scatter_(0, order, torch.arange(receivers, device=order.device))
+            place = torch.empty_like(order).scatter_(
+                0, order, torch.arange(edges.num_dst, device=order.device)
+            )
             return order, place, kind.bincount(minlength=self.max_degree + 1).tolist()
 
         return kept(edges, ("by_degree", self.max_degree), build)

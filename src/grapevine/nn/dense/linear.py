@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.nn.parameter import Parameter, UninitializedParameter, is_lazy
 
+from grapevine.engine import must_be_plain
 from grapevine.errors import GraphValueError
 from grapevine.nn import inits
 
@@ -199,6 +200,10 @@ class HeteroLinear(_LazyWeight):
         return (self.num_types, self.in_channels, self.out_channels)
 
     def forward(self, x: Tensor, type_vec: Tensor) -> Tensor:
+        if must_be_plain():  # no size may depend on values: every matrix for every row
+            all_types = torch.stack([x @ weight for weight in self.weight])
+            out = all_types[type_vec, torch.arange(x.size(0), device=x.device)]
+            return out if self.bias is None else out + self.bias[type_vec]
         order = None
         if not self.is_sorted:
             type_vec, order = type_vec.sort(stable=True)

@@ -56,6 +56,7 @@ class E_GCL(nn.Module):
         node_attr: (N, nodes_att_dim).
         vel: (N, D), for `velocity`.
         edge_mask: (E, 1), multiplies the messages.
+        features: False computes the coordinates alone, and returns h as it came.
 
     Returns:
         The new h (N, output_nf), the new coordinates (N, D), and `edge_attr` as it came.
@@ -140,13 +141,16 @@ class E_GCL(nn.Module):
         node_attr: Tensor | None = None,
         vel: Tensor | None = None,
         edge_mask: Tensor | None = None,
+        features: bool = True,
     ) -> tuple[Tensor, Tensor, Tensor | None]:
         edges = receiving(edge_index, h)
-        arrived, *shift = self._arriving(edges, h, coord, edge_attr, edge_mask)
-        x = coord + self.coords_weight * shift[0] if self.moves else coord
+        arrived = [*self._arriving(edges, h, coord, edge_attr, edge_mask, features)]
+        x = coord + self.coords_weight * arrived.pop() if self.moves else coord
         if self.velocity and vel is not None:
             x = x + self.coord_mlp_vel(h) * vel
-        known = [h, arrived] if node_attr is None else [h, arrived, node_attr]
+        if not features:
+            return h, x, edge_attr
+        known = [h, *arrived] if node_attr is None else [h, *arrived, node_attr]
         new = self.node_mlp(torch.cat(known, dim=1))
         return h + new if self.residual else new, x, edge_attr
 
@@ -158,9 +162,15 @@ class E_GCL(nn.Module):
         return d * s if self.clamp is None else (d * s).clamp(-self.clamp, self.clamp)
 
     def _arriving(
-        self, edges: Edges, h: Tensor, coord: Tensor, edge_attr: Tensor | None, edge_mask: Tensor | None
+        self,
+        edges: Edges,
+        h: Tensor,
+        coord: Tensor,
+        edge_attr: Tensor | None,
+        edge_mask: Tensor | None,
+        features: bool,
     ) -> tuple[Tensor, ...]:
-        """What arrives at every node: the sum of the messages, and the mean (or sum) of the shifts if there are any."""
+        """What arrives at every node: the sum of the messages if asked for, the mean (or sum) of the shifts if any."""
         first, act = cast("nn.Linear", self.edge_mlp[0]), self.edge_mlp[1]
         # phi_e's first layer, taken apart: products with h once per node instead of once per edge.
         sizes = [self.input_nf, self.input_nf, first.in_features - 2 * self.input_nf]
@@ -182,12 +192,11 @@ class E_GCL(nn.Module):
                 m = torch.sigmoid(F.linear(m, next(w), next(w))) * m
             if mask is not None:
                 m = m * block.of_edges(mask)
-            if not self.moves:
-                return (edges.sum(m),)
-            s = F.linear(act(F.linear(m, next(w), next(w))), next(w))
-            return edges.sum(m), edges.reduce(
-                self._shift(d, torch.tanh(s) if self.tanh else s), self.coords_agg
-            )
+            out = [edges.sum(m)] if features else []
+            if self.moves:
+                s = F.linear(act(F.linear(m, next(w), next(w))), next(w))
+                out.append(edges.reduce(self._shift(d, torch.tanh(s) if self.tanh else s), self.coords_agg))
+            return tuple(out)
 
         weights = [t for linear in used for t in (linear.weight, linear.bias) if t is not None]
         read = (h_dst, h_src, coord, edge_attr, edge_mask, to_edge, *weights)
@@ -203,7 +212,7 @@ class E_GCL_vel(E_GCL):
         recurrent: add h to its update.
         norm_diff: divide x_i - x_j by its length + 1.
 
-    Forward: `(h, edge_index, coord, vel, edge_attr=None, node_attr=None)`.
+    Forward: `(h, edge_index, coord, vel, edge_attr=None, node_attr=None, features=True)`.
 
     Example:
         >>> import torch
@@ -243,8 +252,9 @@ class E_GCL_vel(E_GCL):
         vel: Tensor,
         edge_attr: Tensor | None = None,
         node_attr: Tensor | None = None,
+        features: bool = True,
     ) -> tuple[Tensor, Tensor, Tensor | None]:
-        return super().forward(h, edge_index, coord, edge_attr, node_attr, vel)
+        return super().forward(h, edge_index, coord, edge_attr, node_attr, vel, features=features)
 
 
 class EGNN(nn.Module):
@@ -380,8 +390,8 @@ class EGNN_vel(nn.Module):
     ) -> Tensor:
         edges = receiving(edges, h)
         h = self.embedding(h)
-        for layer in _layers(self):
-            h, x, _ = layer(h, edges, x, vel, edge_attr)
+        for i, layer in enumerate(_layers(self), start=1):  # nobody asks for the last features
+            h, x, _ = layer(h, edges, x, vel, edge_attr, features=i < self.n_layers)
         return x
 
 
@@ -434,8 +444,8 @@ class EGNN_nbody(nn.Module):
     ) -> Tensor:
         edges = receiving(edges, h)
         h = self.embedding(h)
-        for layer in _layers(self):
-            h, x, _ = layer(h, edges, x, edge_attr)
+        for i, layer in enumerate(_layers(self), start=1):  # nobody asks for the last features
+            h, x, _ = layer(h, edges, x, edge_attr, features=i < self.n_layers)
         return x
 
 

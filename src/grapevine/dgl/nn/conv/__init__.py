@@ -5,7 +5,9 @@ from grapevine.dgl.nn.conv.appnpconv import APPNPConv
 from grapevine.dgl.nn.conv.atomicconv import AtomicConv
 from grapevine.dgl.nn.conv.cfconv import CFConv
 from grapevine.dgl.nn.conv.chebconv import ChebConv
-from grapevine.dgl.nn.conv.cugraph import CuGraphGATConv, CuGraphRelGraphConv, CuGraphSAGEConv
+from grapevine.dgl.nn.conv.cugraph_gatconv import CuGraphGATConv
+from grapevine.dgl.nn.conv.cugraph_relgraphconv import CuGraphRelGraphConv
+from grapevine.dgl.nn.conv.cugraph_sageconv import CuGraphSAGEConv
 from grapevine.dgl.nn.conv.densechebconv import DenseChebConv
 from grapevine.dgl.nn.conv.densegraphconv import DenseGraphConv
 from grapevine.dgl.nn.conv.densesageconv import DenseSAGEConv
