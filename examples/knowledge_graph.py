@@ -229,7 +229,7 @@ def draw(runs: dict[str, dict[str, Any]], data: str, file: Path) -> None:
         for name, value in PUBLISHED[data].get(model, {}).items():
             axis.axhline(value, color=f"C{i}", linestyle="--" if name == "tuned" else ":", linewidth=1)
             axis.annotate(f"{model}, {name}: {value}", (0, value), fontsize=7, color=f"C{i}", va="bottom")
-    axis.set(xlabel="minutes of one processor", ylabel="filtered MRR, validation", title=data)
+    axis.set(xlabel="minutes of one processor", ylabel="filtered MRR, validation", title=data, xlim=(0, None))
     axis.legend(loc="lower right")
     figure.savefig(file, dpi=90)
     plt.close(figure)

@@ -37,13 +37,21 @@ class Arranged:
         return value if self.origin is None else torch.empty_like(value).index_copy(0, self.origin, value)
 
 
-def arranged(layer: MessagePassing, adjacency: Any, size: tuple[int, int] | None = None) -> Arranged:
-    """The graph on which a layer keeps its attention.
+def arranged(
+    adjacency: Any, size: tuple[int, int] | None, dropout: float, layer: MessagePassing | None = None
+) -> Arranged:
+    """The edges in ascending order of their destinations, where there are many: the graph to keep an attention on.
 
-    A few numbers per edge are written and read by several kernels: in the order of the destinations they stream, in any
-    other every edge is a miss in the cache. Small graphs fit into it, and explainers count on the order.
+    A few numbers per edge are written and read by several kernels: in this order they stream, in any other every edge
+    is a miss in the cache, which small graphs fit into.
+
+    Args:
+        adjacency: the graph, in any form; returned as it is where nothing changes.
+        size: (N_src, N_dst).
+        dropout: that is active on the attention; its draws go by the order of the edges, which then stays.
+        layer: explainers of it count on that order too.
     """
-    if engine.computes_now() or layer.explain:
+    if engine.computes_now() or dropout or (layer is not None and layer.explain):
         return Arranged(adjacency)
     edges = Edges.of(adjacency, size)
     if engine.is_small(edges.num_edges, 1) or edges.sorted:
@@ -60,7 +68,7 @@ def head_scores(x: Tensor, *weights: Tensor) -> tuple[Tensor, ...]:
     heads = x.shape[1]
     if (
         engine.computes_now()
-        or engine.is_small(x.shape[0], x.shape[1] * x.shape[2])
+        or engine.is_small(x.shape[0], x.shape[1] * x.shape[2], 8)
         or any(a.dtype is not x.dtype for a in weights)
     ):
         return tuple((x * a).sum(-1) for a in weights)

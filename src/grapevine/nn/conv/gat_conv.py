@@ -154,7 +154,7 @@ class GATConv(MessagePassing):
         if self.add_self_loops:
             assert size is not None
             edges, edge_attr = replace_self_loops(edge_index, size, edge_attr, self.fill_value)
-        near = arranged(self, edges, size)
+        near = arranged(edges, size, self.dropout * self.training, self)
         edge_attr = near.rows(edge_attr)
         alpha = self.edge_updater(near.edges, alpha=(score_src, score_dst), edge_attr=edge_attr, size=size)
         out = join_heads(self.propagate(near.edges, x=(x_src, x_dst), alpha=alpha, size=size), self.concat)

@@ -133,7 +133,7 @@ class GATv2Conv(MessagePassing):
         if self.add_self_loops:
             size = (x_l.shape[0], x_r.shape[0])
             edges, edge_attr = replace_self_loops(edge_index, size, edge_attr, self.fill_value)
-        near = arranged(self, edges, (x_l.shape[0], x_r.shape[0]))
+        near = arranged(edges, (x_l.shape[0], x_r.shape[0]), self.dropout * self.training, self)
         alpha = self.edge_updater(near.edges, x=(x_l, x_r), edge_attr=near.rows(edge_attr))
         out = join_heads(self.propagate(near.edges, x=(x_l, x_r), alpha=alpha), self.concat)
 

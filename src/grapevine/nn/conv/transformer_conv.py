@@ -120,7 +120,7 @@ class TransformerConv(MessagePassing):
         query = self.lin_query(target).view(shape)
         key = self.lin_key(source).view(shape)
         value = self.lin_value(source).view(shape)
-        near = arranged(self, edge_index, (source.shape[0], target.shape[0]))
+        near = arranged(edge_index, (source.shape[0], target.shape[0]), self.dropout * self.training, self)
         edge_attr = near.rows(edge_attr)
         out = self.propagate(near.edges, query=query, key=key, value=value, edge_attr=edge_attr)
         alpha, self._alpha = self._alpha, None

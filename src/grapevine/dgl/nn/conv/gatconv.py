@@ -18,6 +18,7 @@ from grapevine.dgl.nn._graphs import (
     relu_gain,
 )
 from grapevine.dgl.nn.utils import Identity
+from grapevine.nn.conv._attention import arranged, head_scores
 
 if TYPE_CHECKING:
     from grapevine.dgl.heterograph import DGLGraph
@@ -59,6 +60,11 @@ class PerHead(nn.Module):
         x_src = self._heads(maps[0](h))
         x_dst = expand_as_pair(x_src, graph)[1]
         return x_src, x_dst, h[: x_dst.shape[0]]
+
+
+def _scores(x: Tensor, attn: Tensor) -> Tensor:
+    """`x · a` per head: (N, ..., H, D) and (1, H, D) -> (N, ..., H, 1)."""
+    return head_scores(x, attn)[0].unsqueeze(-1) if x.dim() == 3 else (x * attn).sum(-1, keepdim=True)
 
 
 class GATConv(PerHead, ChecksInDegrees):
@@ -157,14 +163,15 @@ class GATConv(PerHead, ChecksInDegrees):
         self, graph: DGLGraph, feat: Feat, edge_weight: Tensor | None = None, get_attention: bool = False
     ) -> Any:
         check_in_degrees(graph, self._allow_zero_in_degree)
-        edges = graph._relation()
+        near = arranged(graph._relation(), None, self.attn_drop.p * self.training)
+        edges = near.edges
         x_src, x_dst, h_dst = self._mapped(graph, feat, self.feat_drop)
-        left = (x_src * self.attn_l).sum(-1, keepdim=True)
-        right = (x_dst * self.attn_r).sum(-1, keepdim=True)
+        left, right = _scores(x_src, self.attn_l), _scores(x_dst, self.attn_r)
         scores = F.leaky_relu(edges.src(left) + edges.dst(right), self.leaky_relu.negative_slope)
         alpha = self.attn_drop(edges.softmax(scores))
-        if edge_weight is not None:
-            alpha = alpha * edge_weight.view(-1, *[1] * (alpha.dim() - 1))
+        weight = near.rows(edge_weight)
+        if weight is not None:
+            alpha = alpha * weight.view(-1, *[1] * (alpha.dim() - 1))
         out = edges.sum(edges.edge(alpha) * edges.src(x_src))
         if self.res_fc is not None:
             out = out + self._heads(self.res_fc(h_dst))
@@ -172,4 +179,4 @@ class GATConv(PerHead, ChecksInDegrees):
             out = out + self.bias.view(self._num_heads, self._out_feats)
         if self.activation is not None:
             out = self.activation(out)
-        return (out, alpha) if get_attention else out
+        return (out, near.back(alpha)) if get_attention else out
