@@ -25,7 +25,8 @@ template <class T, int H> void softmax_rows(const SegmentSoftmax& p, int64_t beg
   const int64_t h = H ? H : p.heads, start = p.ptr[begin], n = (p.ptr[end] - start) * h;
   buffer.resize(n + h);
   A* v = buffer.data();
-  A* fold = v + n;
+  A known[H ? H : 1];  // in registers, where the loops over heads unroll
+  A* fold = H ? known : v + n;
   const T* in = static_cast<const T*>(p.in);
   T* out = static_cast<T*>(p.out);
   for (int64_t k = start; k < p.ptr[end]; ++k)
@@ -55,15 +56,18 @@ template <class T, int H> void softmax_rows(const SegmentSoftmax& p, int64_t beg
 
 template <class T, int H> void softmax_row_backward(const SegmentSoftmax& p, int64_t first, int64_t last, std::vector<wide_t<T>>& buffer) {
   const int64_t h = H ? H : p.heads;
-  buffer.assign(h, 0);
+  buffer.resize(h);
+  wide_t<T> known[H ? H : 1];
+  wide_t<T>* mixed = H ? known : buffer.data();
+  std::fill_n(mixed, h, wide_t<T>(0));
   const T* prob = static_cast<const T*>(p.in);
   const T* grad = static_cast<const T*>(p.grad);
   T* out = static_cast<T*>(p.out);
   for (int64_t k = first; k < last; ++k)
-    for (int64_t j = 0, e = at(p.edge, k) * h; j < h; ++j) buffer[j] += widen(prob[e + j]) * widen(grad[e + j]);
+    for (int64_t j = 0, e = at(p.edge, k) * h; j < h; ++j) mixed[j] += widen(prob[e + j]) * widen(grad[e + j]);
   for (int64_t k = first; k < last; ++k)
     for (int64_t j = 0, e = at(p.edge, k) * h; j < h; ++j)
-      out[e + j] = narrow<T>(widen(prob[e + j]) * (widen(grad[e + j]) - buffer[j]));
+      out[e + j] = narrow<T>(widen(prob[e + j]) * (widen(grad[e + j]) - mixed[j]));
 }
 
 template <class T, int H> void softmax_ranges(const SegmentSoftmax& p) {

@@ -35,7 +35,7 @@ def test_first_message(capsys) -> None:
     expected = torch.tensor([[12.5, 8.0], [6.0, 5.25], [12.25, 7.75], [6.25, 5.5]])
     torch.testing.assert_close(talk.round_of_talk(talk.X, edges), expected, rtol=0, atol=0)
     talk.main()
-    assert "stored per edge" in capsys.readouterr().out
+    assert "edge memory at its peak" in capsys.readouterr().out
 
 
 def test_learned_message() -> None:

@@ -82,7 +82,10 @@ def test_without_matplotlib_it_says_what_to_install(tmp_path: Path, monkeypatch,
 def test_plan_shows_the_kernels(capsys) -> None:
     assert run("plan", "--data", "karate", "--model", "gcn") == 0
     shown = capsys.readouterr().out
-    assert "GCN(34, 4, num_layers=2) on karate: 34 nodes, 156 edges" in shown and "stored per edge" in shown
+    assert (
+        "GCN(34, 4, num_layers=2) on karate: 34 nodes, 156 edges" in shown
+        and "edge memory at its peak" in shown
+    )
 
 
 def test_info_tells_of_the_core(capsys, monkeypatch) -> None:
