@@ -78,7 +78,7 @@ def plan(args: argparse.Namespace, cases: list[Case]) -> list[tuple[Case, dict[s
     todo = []
     for case in cases:
         large = case.graph == "power law"
-        short = Effort(args.seconds or (0.5 if large else 1.0), clock=clock)
+        short = Effort(args.seconds or 0.3, clock=clock)
         todo.append((case, {
             "graph": case.graph,
             "features": args.features or case.features,

@@ -208,7 +208,8 @@ def sparse_gcn(s: Setting) -> Layer:
     return Layer(linear, lambda x: matrix @ (x @ linear.weight.T) + linear.bias, names)
 
 
-#: Where messages are rounded differently, another of two nearly equal ones may be the largest.
+#: Where messages are rounded differently, another of two nearly equal ones may be the largest, or one near zero may
+#: pass a ReLU: then both libraries are equally far from what float64 gives, 9e-5 for the gradients of messageNN.
 NEARLY_EQUAL = 5e-3
 
 
@@ -265,7 +266,7 @@ CASES = (
          **message("sum", lambda self, x_i, x_j, w: (x_j + w * x_i).relu()),
          dgl=user_defined(lambda e: (e.src["x"] + e.data["w"] * e.dst["x"]).relu(), "sum"), inputs=("x", "w"),
          bytes=lambda e, n, f: 2 * gather(e, n, f) + gather(e, n, f, 2) + 3 * 4 * e + 3 * 4 * n * f, goal=(8, 8)),
-    Case("messageNN mean", "relu(Linear(cat(x_i, x_j))), mean",
+    Case("messageNN mean", "relu(Linear(cat(x_i, x_j))), mean", tolerance=NEARLY_EQUAL,
          **message("mean", lambda self, x_i, x_j, network: network(torch.cat([x_i, x_j], -1)), one_layer),
          dgl=user_defined(lambda e, net: net(torch.cat([e.dst["x"], e.src["x"]], -1)), "mean", one_layer),
          bytes=lambda e, n, f: 2 * product(n, f, f) + 2 * gather(e, n, f) + gather(e, n, f, 2), goal=(12, 12)),
