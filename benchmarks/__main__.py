@@ -31,7 +31,8 @@ from rich.console import Console
 from benchmarks import report
 from benchmarks.cases import CASES, Case
 from benchmarks.measure import Effort, copy_bandwidth, disagreements, measure
-from benchmarks.memory import MEASURABLE, Meter
+from benchmarks.memory import Meter
+from benchmarks.resident import MEASURABLE
 
 #: Rows whose growth is shown.
 GROWING = ("sum", "scaled", "own message", "GATConv")

@@ -20,7 +20,6 @@ import sys
 import time
 import warnings
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 from unittest import mock
 
@@ -29,6 +28,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import grapevine as gv
+from benchmarks.resident import peak_above, resident
 from grapevine.nn.equivariant import (
     E_GCL,
     ConvSE3,
@@ -281,16 +281,7 @@ def grow(case: str, contender: str, threads: int) -> None:
     torch.set_num_threads(threads)
     SMALL[case]()[0][contender]()
     run = CASES[case]()[0][contender]
-    Path("/proc/self/clear_refs").write_text("5")  # forgets the highest mark so far
-    before = resident("VmRSS")
-    run()
-    print((resident("VmHWM") - before) / 1e3)
-
-
-def resident(field: str) -> float:
-    """A line of /proc/self/status, in kB."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return float(next(line for line in lines if line.startswith(field)).split()[1])
+    print(peak_above(resident("VmRSS"), run))
 
 
 def measure(name: str, rounds: int, threads: int) -> dict[str, Any]:

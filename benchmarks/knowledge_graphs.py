@@ -28,7 +28,7 @@ from rich.table import Table
 from torch import Tensor
 
 import grapevine as gv
-from benchmarks.memory import ACCOUNTS, MEASURABLE, resident, settled
+from benchmarks.resident import MEASURABLE, peak_above, settled
 from grapevine.nn.kge import KnownTriplets
 
 ENTITIES, RELATIONS, FACTS = 14_541, 237, 310_116
@@ -90,10 +90,8 @@ def peak(library: str, sizes: tuple[int, int, int, int]) -> float:
         out = conv(*inputs)  # Grapevine keeps the sorted edges with the graph
         seed = torch.ones_like(out)
         del out
-        start = settled()
-        (ACCOUNTS / "clear_refs").write_text("5")
-        conv(*inputs).backward(seed)
-        os.write(write, str(resident("VmHWM") - start).encode())
+        rise = peak_above(settled(), lambda: conv(*inputs).backward(seed))
+        os.write(write, str(rise).encode())
         os._exit(0)
     os.close(write)
     os.waitpid(child, 0)

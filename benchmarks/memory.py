@@ -8,8 +8,6 @@ with a graph, so it takes the step once before; what stays is reported as `kept_
 
 from __future__ import annotations
 
-import ctypes
-import gc
 import json
 import os
 import resource
@@ -24,12 +22,10 @@ from torch import Tensor
 
 from benchmarks.cases import CASES, Form
 from benchmarks.graphs import named
+from benchmarks.resident import ACCOUNTS, peak_above, settled
 from benchmarks.setting import Contender, Setting, load
 
 Graph = tuple[Tensor, int]
-ACCOUNTS = Path("/proc/self")
-#: Whether the system keeps the accounts that are read here: Linux does.
-MEASURABLE = (ACCOUNTS / "clear_refs").exists()
 
 
 class Meter:
@@ -73,23 +69,10 @@ class Meter:
         return answer
 
 
-def resident(field: str) -> float:
-    """`VmRSS` or `VmHWM`, in MB."""
-    lines = (ACCOUNTS / "status").read_text().splitlines()
-    return float(next(line for line in lines if line.startswith(field)).split()[1]) / 1e3
-
-
 def available() -> float:
     """Memory that the machine can still give, in MB."""
     lines = Path("/proc/meminfo").read_text().splitlines()
     return float(next(line for line in lines if line.startswith("MemAvailable")).split()[1]) / 1e3
-
-
-def settled() -> float:
-    """Resident MB once everything free has gone back to the system."""
-    gc.collect()
-    ctypes.CDLL(None).malloc_trim(0)
-    return resident("VmRSS")
 
 
 def step(contender: Any) -> None:
@@ -109,9 +92,8 @@ def grow(
     if library == "grapevine":
         step(contender)
     start = settled()
-    (ACCOUNTS / "clear_refs").write_text("5")  # forgets the highest mark so far
-    step(contender)
-    return {"peak_mb": resident("VmHWM") - start, "kept_mb": max(start - before, 0.0)}
+    peak = peak_above(start, lambda: step(contender))
+    return {"peak_mb": peak, "kept_mb": max(start - before, 0.0)}
 
 
 def answer(question: list[Any], graph: Graph) -> dict[str, float] | str:

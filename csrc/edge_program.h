@@ -216,9 +216,9 @@ template <class T, int R> class Tally {
         for (int64_t e = first; e < last; ++e, m += width, opening_ = false)
           for (int64_t j = 0; j < width; ++j) {
             const auto v = rounded<T>(m[j]);
-            const bool beats = opening_ || ((R == kMax ? !(v <= value[j]) : !(v >= value[j])) && value[j] == value[j]);
-            ties_[j] = beats ? 1 : ties_[j] + int32_t(v == value[j]);
-            value[j] = beats ? v : value[j];
+            const bool wins = opening_ || beats<R == kMax>(v, value[j]);
+            ties_[j] = wins ? 1 : ties_[j] + int32_t(v == value[j]);
+            value[j] = wins ? v : value[j];
           }
       }
     }
@@ -231,9 +231,9 @@ template <class T, int R> class Tally {
         A& into = value_[j];
         const A more = next.value_[j];
         if constexpr (R == kSum) { into += more; continue; }
-        const bool beats = (R == kMax ? !(more <= into) : !(more >= into)) && into == into;
-        if constexpr (R != kSum) ties_[j] = beats ? next.ties_[j] : ties_[j] + (more == into ? next.ties_[j] : 0);
-        into = beats ? more : into;
+        const bool wins = beats<R == kMax>(more, into);
+        if constexpr (R != kSum) ties_[j] = wins ? next.ties_[j] : ties_[j] + (more == into ? next.ties_[j] : 0);
+        into = wins ? more : into;
       }
   }
 
@@ -397,6 +397,7 @@ template <class T> void edge_program(EdgeProgram p) {
     }
   for (Output& output : outputs) {
     const bool map = output.how == kMap;
+    (map ? p.mapped : p.reduced) = true;
     const int64_t width = map && output.groups ? output.groups : p.features, numbers = (map ? count : p.rows) * width;
     if (p.features == 0) std::fill_n(static_cast<T*>(output.data), numbers, narrow<T>(0));  // sums over nothing
     advise_huge(output.data, numbers * int64_t(sizeof(T)));

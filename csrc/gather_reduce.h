@@ -69,10 +69,9 @@ void tile(const GatherReduce& p, int64_t first, int64_t last, int64_t f, Partial
       message<T, B, W, D>(p, k, f, m);
       for (int j = 0; j < B; ++j) {
         const auto v = rounded<T>(m[j]);
-        // A nan wins, and stays.
-        const bool beats = (R == kMax ? !(v <= acc[j]) : !(v >= acc[j])) && acc[j] == acc[j];
-        ties[j] = beats ? 1 : ties[j] + int32_t(v == acc[j]);
-        acc[j] = beats ? v : acc[j];
+        const bool wins = beats<R == kMax>(v, acc[j]);
+        ties[j] = wins ? 1 : ties[j] + int32_t(v == acc[j]);
+        acc[j] = wins ? v : acc[j];
       }
     }
     for (int j = 0; j < B; ++j) to.value[j] = acc[j], to.ties[j] = ties[j];
@@ -121,9 +120,9 @@ template <class T, int R> inline void merge(Partial<T> into, Partial<T> next, in
       into.value[f] += next.value[f];
     } else {
       const auto a = into.value[f], b = next.value[f];
-      const bool beats = (R == kMax ? !(b <= a) : !(b >= a)) && a == a;
-      into.ties[f] = beats ? next.ties[f] : into.ties[f] + (a == b ? next.ties[f] : 0);
-      into.value[f] = beats ? b : a;
+      const bool wins = beats<R == kMax>(b, a);
+      into.ties[f] = wins ? next.ties[f] : into.ties[f] + (a == b ? next.ties[f] : 0);
+      into.value[f] = wins ? b : a;
     }
   }
 }

@@ -95,7 +95,6 @@ struct EdgeProgram {
   int dtype;
   int64_t rows, features;
   int64_t leaves, instructions, slots, outputs;
-  bool reduced, mapped;  // whether any output is
   const Leaf* leaf;
   const Instruction* code;
   const Output* output;
@@ -104,6 +103,7 @@ struct EdgeProgram {
   const int32_t* other;
   int32_t* ties;  // max and min
   int threads;
+  bool reduced = false, mapped = false;  // whether any output is; set by the kernel
 };
 
 struct Kernels {

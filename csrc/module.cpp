@@ -60,9 +60,9 @@ NB_MODULE(_core, m) {
   }, unlocked());
 
   m.def("edge_program", [](int dtype, int64_t rows, int64_t features, int64_t leaves, int64_t instructions, int64_t slots,
-                           int64_t outputs, bool reduced, bool mapped, address leaf, address code, address output,
+                           int64_t outputs, address leaf, address code, address output,
                            address ptr, address edge, address other, address ties, int threads) {
-    gv::chosen().edge_program({dtype, rows, features, leaves, instructions, slots, outputs, reduced, mapped,
+    gv::chosen().edge_program({dtype, rows, features, leaves, instructions, slots, outputs,
                                as<const gv::Leaf>(leaf), as<const gv::Instruction>(code), as<const gv::Output>(output),
                                as<const int32_t>(ptr), as<const int32_t>(edge), as<const int32_t>(other),
                                as<int32_t>(ties), threads});

@@ -51,6 +51,11 @@ template <class T> inline wide_t<T> rounded(wide_t<T> v) { return widen(narrow<T
 template <> inline float rounded<float>(float v) { return v; }
 template <> inline double rounded<double>(double v) { return v; }
 
+// Whether v takes the place of the best so far; a nan wins, and stays.
+template <bool kLargest, class A> inline bool beats(A v, A best) {
+  return (kLargest ? !(v <= best) : !(v >= best)) && best == best;
+}
+
 // e^x for x <= 0, to about 1 ulp, in a form that compilers vectorise (Cephes' polynomial); 0 below -87.3, as exp rounds there to denormals.
 inline float exp_nonpositive(float x) {
   const float clamped = x < -87.3f ? -87.3f : x;

@@ -13,7 +13,8 @@ from benchmarks.__main__ import main
 from benchmarks.cases import CASES, Case
 from benchmarks.graphs import named, power_law
 from benchmarks.measure import difference, disagreements, libraries
-from benchmarks.memory import MEASURABLE, grow
+from benchmarks.memory import grow
+from benchmarks.resident import MEASURABLE
 from benchmarks.setting import Contender, Layer, Setting, installed
 
 from benchmarks import report

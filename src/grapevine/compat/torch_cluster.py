@@ -11,6 +11,7 @@ from torch import Tensor
 
 from grapevine import geometry
 from grapevine.geometry import knn, knn_graph, nearest
+from grapevine.nn.pool import voxel_grid
 
 #: The version of torch_cluster that programs see when they ask.
 __version__ = "1.6.3"
@@ -105,9 +106,5 @@ def grid_cluster(pos: Tensor, size: Tensor, start: Tensor | None = None, end: Te
         >>> grid_cluster(torch.tensor([[0.0, 0.0], [11.0, 9.0], [2.0, 8.0]]), torch.tensor([5.0, 5.0]))
         tensor([0, 5, 3])
     """
-    pos = pos.view(pos.shape[0], -1)
-    start = pos.min(0).values if start is None else start.to(pos)
-    end = pos.max(0).values if end is None else end.to(pos)
-    cells = ((end - start) / size).to(torch.int64) + 1
-    stride = torch.cat([cells.new_ones(1), cells[:-1]]).cumprod(0)
-    return (((pos - start) / size).to(torch.int64) * stride).sum(1)
+    wide = pos.to(torch.promote_types(pos.dtype, size.dtype))
+    return voxel_grid(wide, size, None, start, end)

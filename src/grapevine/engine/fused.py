@@ -1,7 +1,7 @@
 """Edge programs with derivatives of any order: the gradient of a program is a program over the same leaves.
 
-A `Formula` is a set of expressions over leaves whose sides and shapes are known; `reduced` and `mapped` run one of them
-on tensors. The backward pass differentiates the expressions and runs the results in the same way: gradients of
+A `Formula` is a set of expressions over leaves whose sides and shapes are known; `run` computes one of them on
+tensors. The backward pass differentiates the expressions and runs the results in the same way: gradients of
 destination leaves reduce by destination and those of edge leaves are written per edge, in one pass over the edges;
 those of source leaves reduce by source, in another.
 """
@@ -11,7 +11,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import torch
@@ -77,7 +76,6 @@ class Formula:
             return topology.num_dst, *self.tail
         return topology.num_edges, *((result.groups,) if result.groups else self.tail)
 
-    @cached_property
     def code(self) -> tuple[Code, tuple[Output, ...], tuple[int, ...]]:
         """The instructions, the results as they are read from them, and the leaves in the order the code reads them."""
         known = _codes.get(self)
@@ -136,19 +134,9 @@ def spread_of(mine: Shape, tail: Shape) -> tuple[str, int] | None:
     return None
 
 
-def reduced(
-    topology: Topology, root: Expr, slots: tuple[Slot, ...], tail: Shape, how: str, tensors: Tensors
-) -> Tensor:
-    """The message reduced at the destinations, `(num_dst, *tail)`."""
-    outs: Tensors = run_all(Program, topology, Formula((Result(root, how),), slots, tail), *tensors)
-    return outs[0]
-
-
-def mapped(
-    topology: Topology, root: Expr, slots: tuple[Slot, ...], tail: Shape, groups: int, tensors: Tensors
-) -> Tensor:
-    """The message itself, `(E, *tail)`, or its sums per group, `(E, groups)`."""
-    outs: Tensors = run_all(Program, topology, Formula((Result(root, "map", groups),), slots, tail), *tensors)
+def run(topology: Topology, result: Result, slots: tuple[Slot, ...], tail: Shape, tensors: Tensors) -> Tensor:
+    """One result: the message reduced, `(num_dst, *tail)`, or written, `(E, *tail)` or `(E, groups)`."""
+    outs: Tensors = run_all(Program, topology, Formula((result,), slots, tail), *tensors)
     return outs[0]
 
 
@@ -201,7 +189,7 @@ class Program(torch.autograd.Function):
 
 
 def _run(topology: Topology, formula: Formula, tensors: Tensors) -> tuple[tuple[Tensor, ...], Tensor | None]:
-    code, outputs, numbers = formula.code
+    code, outputs, numbers = formula.code()
     leaves = [
         tensors[n].reshape(1, -1)
         if not formula.slots[n].side

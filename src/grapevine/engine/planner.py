@@ -22,7 +22,7 @@ from torch import Tensor
 from grapevine.engine import chunk, evaluate, expr, fused, kernels, plain
 from grapevine.engine.edge_tensor import EdgeTensor, materialise, tree_of
 from grapevine.engine.expr import Expr
-from grapevine.engine.fused import Slot, spread_of
+from grapevine.engine.fused import Result, Slot, spread_of
 from grapevine.engine.lowering import element_wise, lower
 from grapevine.engine.mode import budget, computes_now, is_small
 from grapevine.engine.plan import note
@@ -342,12 +342,11 @@ class _Planner:
         if root is None or not build.slots or root.op in ("slot", "const"):
             return None
         slots, tensors = build.spread_over(root, tuple(tail))
+        out = fused.run(self.topology, Result(root, how, groups), slots, tuple(tail), tensors)
         if how == "map":
-            out = fused.mapped(self.topology, root, slots, tuple(tail), groups, tensors)
             shape = (self.topology.num_edges, *(tail_of(node)))
             note("fuse", "edges", shape, "program_map" + ("_sum" if groups else ""), out)
             return out.view(shape)
-        out = fused.reduced(self.topology, root, slots, tuple(tail), how, tensors)
         note("fuse", "nodes", out.shape, f"program_{how}", out)
         return out
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from grapevine import engine
-from grapevine.edges import Edges
+from grapevine.edges import Edges, known_good
 from grapevine.errors import GraphValueError
 from grapevine.graph.loops import add_self_loops, last_loops, remove_self_loops
 from grapevine.graph.sparse import is_torch_sparse_tensor, to_edge_index
@@ -73,10 +73,10 @@ def _build(edges: Edges, loops: str, in_order: bool) -> Derived:
         origin = torch.cat([kept, new])
         src, dst = torch.cat([src[kept], nodes]), torch.cat([dst[kept], nodes])
     if not in_order:
-        order = Edges((src, dst), size=edges.size).by_dst.perm
+        order = (edges if loops == "none" else known_good(src, dst, edges.size)).by_dst.perm
         if order is not None:
             src, dst, origin = src[order], dst[order], origin[order]
-    return Derived(Edges((src, dst), size=edges.size), origin, edges.num_edges)
+    return Derived(known_good(src, dst, edges.size), origin, edges.num_edges)
 
 
 def with_self_loops(

@@ -91,10 +91,9 @@ def _run(
         rows = order.num_edges if mapped else order.num_rows
         outs.append(like.new_empty(rows, (output.groups if mapped else 0) or code.features))
         result[:4] = (root, HOW[output.how], output.groups, outs[-1].data_ptr())
-    maps = sum(output.how == "map" for output in wanted)
     _core.core.edge_program(
         _core.DTYPES[like.dtype], order.num_rows, code.features, len(table), len(steps), slots, len(wanted),
-        maps < len(wanted), maps > 0, table.ctypes.data, steps.ctypes.data, results.ctypes.data, order.ptr.data_ptr(),
+        table.ctypes.data, steps.ctypes.data, results.ctypes.data, order.ptr.data_ptr(),
         _core.address(order.perm), _core.address(order.other), _core.address(ties), torch.get_num_threads(),
     )  # fmt: skip
     return tuple(outs)
