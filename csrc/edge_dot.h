@@ -59,10 +59,8 @@ template <class T> void edge_dot(const EdgeDot& p) {
       while (p.ptr[r + 1] <= k) ++r;
       const T* b = static_cast<const T*>(p.b) + at(p.b_row, k) * p.features;
       const T* a = static_cast<const T*>(p.a) + r * p.features;
-      if (k + kAhead < edges) {
-        const char* ahead = reinterpret_cast<const char*>(static_cast<const T*>(p.b) + at(p.b_row, k + kAhead) * p.features);
-        for (int64_t c = 0; c < p.features * int64_t(sizeof(T)); c += 64) __builtin_prefetch(ahead + c);
-      }
+      if (k + kAhead < edges)
+        prefetch(static_cast<const T*>(p.b) + at(p.b_row, k + kAhead) * p.features, p.features * sizeof(T));
       dots(a, b, out + (arrange ? k : at(p.edge, k)) * p.heads, p.heads, d);
     }
   });

@@ -129,15 +129,12 @@ template <class T> class Runner {
   const A* value(int64_t slot) const { return slot_[slot]; }
 
   // Asks for what the `edges` positions from `first` will read, be it for later rows.
-  GV_INLINE void prefetch(int64_t first, int64_t edges, int64_t f, int64_t width) const {
+  GV_INLINE void look_ahead(int64_t first, int64_t edges, int64_t f, int64_t width) const {
     const int64_t end = std::min(first + edges, int64_t(p_.ptr[p_.rows]));
     for (const Ahead& a : ahead_) {
       const char* data = a.data + (a.tiled ? f * int64_t(sizeof(T)) : 0);
       const int64_t bytes = a.tiled ? width * int64_t(sizeof(T)) : std::min<int64_t>(a.stride, 256);
-      for (int64_t k = first; k < end; ++k) {
-        const char* row = data + a.index[k] * a.stride;
-        for (int64_t b = 0; b < bytes; b += 64) __builtin_prefetch(row + b);
-      }
+      for (int64_t k = first; k < end; ++k) prefetch(data + a.index[k] * a.stride, bytes);
     }
   }
 
@@ -320,14 +317,14 @@ void walk(Runner<T>& run, Tally<T, R>& tally, PerEdge<T>& per_edge, const EdgePr
   const int64_t step = kLanes / width, ahead = (kAhead + step - 1) / step * step;
   int32_t rows[kLanes];
   int64_t current = row;
-  run.prefetch(first, ahead, f, width);
+  run.look_ahead(first, ahead, f, width);
   for (int64_t k = first; k < last; k += step) {
     const int64_t edges = std::min(step, last - k);
     for (int64_t e = 0; e < edges; ++e) {
       while (p.ptr[row + 1] <= k + e) ++row;
       rows[e] = int32_t(row);
     }
-    run.prefetch(k + ahead, step, f, width);
+    run.look_ahead(k + ahead, step, f, width);
     run.block(k, edges, rows, f, width);
     if (p.reduced)
       for (int64_t e = 0; e < edges;) {

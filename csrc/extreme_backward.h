@@ -57,11 +57,9 @@ template <class T> void extreme_backward_nodes(const ExtremeBackward& p) {
         const T* out = static_cast<const T*>(p.out) + n;
         const T* share = shares + n;
         if (k + kAhead < p.ptr[p.rows]) {
-          const int64_t ahead = p.other[k + kAhead] * features * int64_t(sizeof(T));
-          for (int64_t c = 0; c < features * int64_t(sizeof(T)); c += 64) {
-            __builtin_prefetch(static_cast<const char*>(p.out) + ahead + c);
-            __builtin_prefetch(reinterpret_cast<const char*>(shares) + ahead + c);
-          }
+          const int64_t ahead = p.other[k + kAhead] * features;
+          prefetch(static_cast<const T*>(p.out) + ahead, features * sizeof(T));
+          prefetch(shares + ahead, features * sizeof(T));
         }
         for (int64_t g = 0; g < groups; ++g) {
           const A w = p.w ? widen(static_cast<const T*>(p.w)[e + g]) : A(1);

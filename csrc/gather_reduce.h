@@ -13,12 +13,11 @@ namespace {
 enum Weights { kNone, kOnePerTile, kElementwise, kGrouped };
 
 // Asks for what the tile will read some positions later, be it for a later row: most rows are shorter than that.
-template <class T, int B, int W> GV_INLINE void prefetch(const GatherReduce& p, int64_t k, int64_t f) {
+template <class T, int B, int W> GV_INLINE void look_ahead(const GatherReduce& p, int64_t k, int64_t f) {
   const int64_t later = k + kAhead;
   if (later >= p.ptr[p.rows]) return;
-  const char* line = reinterpret_cast<const char*>(static_cast<const T*>(p.x) + at(p.x_row, later) * p.features + f);
-  for (int64_t b = 0; b < int64_t(B * sizeof(T)); b += 64) __builtin_prefetch(line + b);
-  if (W != kNone && p.w_row) __builtin_prefetch(static_cast<const T*>(p.w) + p.w_row[later] * p.groups);
+  prefetch(static_cast<const T*>(p.x) + at(p.x_row, later) * p.features + f, B * sizeof(T));
+  if (W != kNone && p.w_row) prefetch(static_cast<const T*>(p.w) + p.w_row[later] * p.groups, 1);
 }
 
 // The message's tile at position k: features f .. f + B - 1, into m.
@@ -55,7 +54,7 @@ void tile(const GatherReduce& p, int64_t first, int64_t last, int64_t f, Partial
   if constexpr (R == kSum) {
     for (int j = 0; j < B; ++j) acc[j] = 0;
     for (int64_t k = first; k < last; ++k) {
-      prefetch<T, B, W>(p, k, f);
+      look_ahead<T, B, W>(p, k, f);
       message<T, B, W, D>(p, k, f, m);
       for (int j = 0; j < B; ++j) acc[j] += m[j];
     }
@@ -65,7 +64,7 @@ void tile(const GatherReduce& p, int64_t first, int64_t last, int64_t f, Partial
     message<T, B, W, D>(p, first, f, m);
     for (int j = 0; j < B; ++j) acc[j] = rounded<T>(m[j]), ties[j] = 1;
     for (int64_t k = first + 1; k < last; ++k) {
-      prefetch<T, B, W>(p, k, f);
+      look_ahead<T, B, W>(p, k, f);
       message<T, B, W, D>(p, k, f, m);
       for (int j = 0; j < B; ++j) {
         const auto v = rounded<T>(m[j]);
@@ -87,6 +86,8 @@ void positions(const GatherReduce& p, int64_t first, int64_t last, Partial<T> to
   for (int64_t base = 0; base < p.features; base += span) {
     int64_t f = base;
     const int64_t end = base + span;
+    if constexpr (R == kSum && (W == kNone || W == kOnePerTile))
+      for (; f + 128 <= end; f += 128) tile<T, 128, W, D, R>(p, first, last, f, part(f));
     if constexpr (R == kSum)
       for (; f + 64 <= end; f += 64) tile<T, 64, W, D, R>(p, first, last, f, part(f));
     if constexpr (W != kGrouped || D <= 32)

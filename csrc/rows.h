@@ -19,7 +19,12 @@ namespace {
 // Compilers take a function that only prefetches for one without effects and drop its calls, unless it is inlined.
 #define GV_INLINE __attribute__((always_inline)) inline
 
-constexpr int64_t kAhead = 8;  // positions between the prefetch of a row and its use
+constexpr int64_t kAhead = 32;  // positions between the prefetch of a row and its use
+
+// Asks for what will be read later, into the second cache: it keeps more requests under way than the first does.
+GV_INLINE void prefetch(const void* data, int64_t bytes) {
+  for (int64_t b = 0; b < bytes; b += 64) __builtin_prefetch(static_cast<const char*>(data) + b, 0, 2);
+}
 
 // Large fresh buffers cost more in page faults than in writes: ask for huge pages before the first write.
 inline void advise_huge(void* data, int64_t bytes) {
