@@ -5,6 +5,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "farthest_points.h"
 #include "kernels.h"
 
 namespace nb = nanobind;
@@ -29,6 +30,12 @@ NB_MODULE(_core, m) {
 
   m.def("sort_rows", [](address index, int64_t count, int64_t rows, address ptr, address perm, int threads) {
     return gv::sort_rows(as<const int64_t>(index), count, rows, as<int32_t>(ptr), as<int32_t>(perm), threads);
+  }, unlocked());
+
+  m.def("farthest_points", [](bool wide, int64_t graphs, int64_t dims, address x, address ptr, address begin, address start,
+                              address out, int threads) {
+    gv::farthest_points({wide, graphs, dims, as<const void>(x), as<const int64_t>(ptr), as<const int64_t>(begin),
+                         as<const int64_t>(start), as<int64_t>(out), threads});
   }, unlocked());
 
   m.def("gather_reduce", [](int dtype, int reduce, int64_t rows, int64_t features, int64_t groups, address ptr,

@@ -23,7 +23,9 @@ constexpr int64_t kAhead = 32;  // positions between the prefetch of a row and i
 
 // Asks for what will be read later, into the second cache: it keeps more requests under way than the first does.
 GV_INLINE void prefetch(const void* data, int64_t bytes) {
-  for (int64_t b = 0; b < bytes; b += 64) __builtin_prefetch(static_cast<const char*>(data) + b, 0, 2);
+  const char* first = static_cast<const char*>(data);
+  for (int64_t b = 0; b < bytes; b += 64) __builtin_prefetch(first + b, 0, 2);
+  __builtin_prefetch(first + bytes - 1, 0, 2);  // rows need not begin where a line does
 }
 
 // Large fresh buffers cost more in page faults than in writes: ask for huge pages before the first write.

@@ -17,6 +17,7 @@ namespace {
 
 constexpr int64_t kChunk = 1024;  // edges of a block, about
 constexpr int kSlotShift = 40;     // slots in the upper bits of a key, nodes below
+constexpr uint64_t kSlot = 0xd6e8feb86659fd93ull;
 
 // Node -> number, for one batch at a time: an entry counts only if it carries the batch's stamp, so nothing is cleared.
 class DenseTable {
@@ -166,8 +167,8 @@ void release(Workspace* work) {
 // Positions within [first, last) of one row.
 class Picker {
  public:
-  Picker(Workspace& work, const Request& request, const Relation& relation)
-      : work_(work), replace_(request.replace), weight_(relation.weight), alias_(relation.alias) {}
+  Picker(Workspace& work, bool replace, const Relation& relation)
+      : work_(work), replace_(replace), weight_(relation.weight), alias_(relation.alias) {}
 
   // Writes at most k positions to `out` (k < 0: all) and returns how many. `whole`: [first, last) is the entire row.
   int64_t pick(int64_t first, int64_t last, int64_t k, bool whole, Draw draw, int64_t* out) {
@@ -278,6 +279,29 @@ template <bool Disjoint> uint64_t key_of(int64_t node, int64_t slot) {
   return Disjoint ? (uint64_t(slot) << kSlotShift) | uint64_t(node) : uint64_t(node);
 }
 
+// Numbers the last `count` neighbours that were read, in their order.
+template <bool Disjoint, class Table>
+void number(Workspace& work, int64_t source, Found& found, int64_t count, Table& table) {
+  const int64_t* neighbour = work.neighbour.data();
+  Buffer<int64_t>& known = work.node[size_t(source)];
+  int64_t* into = known.room(count);
+  int32_t* into_slot = Disjoint ? work.slot[size_t(source)].room(count) : nullptr;
+  int32_t* row = found.row.room(count);
+  const int64_t before = known.size();
+  int64_t next = before;
+  for (int64_t j = 0; j < count; ++j) {
+    const int64_t u = neighbour[j];
+    const int64_t number = table.number(key_of<Disjoint>(u, Disjoint ? work.column[j] : 0), next);
+    row[j] = int32_t(number);
+    into[next - before] = u;
+    if (Disjoint) into_slot[next - before] = work.column[j];
+    next += number == next;
+  }
+  found.row.add(count);
+  known.add(next - before);
+  if (Disjoint) work.slot[size_t(source)].add(next - before);
+}
+
 // Expands the nodes [begin, end) of the relation's target type by one hop.
 template <class I, bool Disjoint, class Table>
 void expand(Workspace& work, const Request& request, size_t which, int64_t hop, int64_t begin, int64_t end, Table& table) {
@@ -289,7 +313,7 @@ void expand(Workspace& work, const Request& request, size_t which, int64_t hop, 
   const int64_t step = r.step, k = r.fanouts[size_t(hop)];
   const uint64_t hop_key = mix(request.key + kPhi * uint64_t(hop * int64_t(request.relations.size()) + int64_t(which) + 1));
   const bool timed = request.seed_time && r.time;
-  Picker picker(work, request, r);
+  Picker picker(work, request.replace, r);
   found.runs.push_back({begin, end - begin});
   if (k == 0) {
     std::fill_n(found.count.room(end - begin), end - begin, 0), found.count.add(end - begin);
@@ -315,7 +339,7 @@ void expand(Workspace& work, const Request& request, size_t which, int64_t hop, 
         if (request.last && k >= 0) first = std::max(first, last - k);
       }
       int64_t* out = position.room(k >= 0 && (request.replace || k < last - first) ? k : std::max<int64_t>(0, last - first));
-      const uint64_t seed = hop_key + kPhi * uint64_t(v) + (Disjoint ? 0xd6e8feb86659fd93ull * uint64_t(slots[i]) : 0);
+      const uint64_t seed = hop_key + kPhi * uint64_t(v) + (Disjoint ? kSlot * uint64_t(slots[i]) : 0);
       const int64_t n = picker.pick(first, last, k, first == row_first && last == row_last, Draw(mix(seed)), out);
       for (int64_t j = 0; j < n; ++j) {
         __builtin_prefetch(index + out[j] * step);
@@ -337,23 +361,7 @@ void expand(Workspace& work, const Request& request, size_t which, int64_t hop, 
       table.prefetch(key_of<Disjoint>(u, Disjoint ? work.column[j] : 0));
     }
     found.edge.add(count);
-    Buffer<int64_t>& known = work.node[size_t(r.source)];
-    int64_t* into = known.room(count);
-    int32_t* into_slot = Disjoint ? work.slot[size_t(r.source)].room(count) : nullptr;
-    int32_t* row = found.row.room(count);
-    const int64_t before = known.size();
-    int64_t next = before;
-    for (int64_t j = 0; j < count; ++j) {  // number
-      const int64_t u = neighbour[j];
-      const int64_t number = table.number(key_of<Disjoint>(u, Disjoint ? work.column[j] : 0), next);
-      row[j] = int32_t(number);
-      into[next - before] = u;
-      if (Disjoint) into_slot[next - before] = work.column[j];
-      next += number == next;
-    }
-    found.row.add(count);
-    known.add(next - before);
-    if (Disjoint) work.slot[size_t(r.source)].add(next - before);
+    number<Disjoint>(work, r.source, found, count, table);
   }
 }
 
@@ -382,6 +390,96 @@ void induce(Workspace& work, const Request& request, size_t which, const Table& 
       row[n] = int32_t(number), ids[n] = edge ? int64_t(edge[p * r.step]) : p, ++n;
     }
     found.row.add(n), found.edge.add(n), found.count.push(int32_t(n));
+  }
+}
+
+// Numbers edges that were drawn elsewhere.
+template <class I, bool Disjoint, class Table> void take(Workspace& work, const Drawn& d, Table& table) {
+  Found& found = work.found[size_t(d.relation)];
+  const I* ptr = static_cast<const I*>(d.ptr);
+  const I* index = static_cast<const I*>(d.index);
+  const I* edge = static_cast<const I*>(d.edge);
+  found.runs.push_back({d.begin, d.rows});
+  for (int64_t i = 0; i < d.rows;) {
+    int64_t count = 0, end = i;
+    for (; end < d.rows && count < kChunk; ++end) count += int64_t(ptr[d.order[end] + 1] - ptr[d.order[end]]);
+    if (!d.known) table.reserve(count);
+    work.neighbour.clear(), work.column.clear();
+    int64_t* neighbour = work.neighbour.room(count);
+    int32_t* slots = Disjoint ? work.column.room(count) : nullptr;
+    int64_t* ids = found.edge.room(count);
+    int32_t* counts = found.count.room(end - i);
+    int64_t n = 0;
+    for (int64_t r = i; r < end; ++r) {
+      const int64_t first = int64_t(ptr[d.order[r]]), degree = int64_t(ptr[d.order[r] + 1]) - first;
+      const int32_t slot = Disjoint ? work.slot[size_t(d.target)][d.begin + r] : 0;
+      for (int64_t j = 0; j < degree; ++j, ++n) {
+        const int64_t u = int64_t(index[first + j]);
+        neighbour[n] = u, ids[n] = int64_t(edge[first + j]);
+        if (Disjoint) slots[n] = slot;
+        table.prefetch(key_of<Disjoint>(u, slot));
+      }
+      counts[r - i] = int32_t(degree);
+    }
+    if (!d.known) {
+      found.edge.add(count);
+      number<Disjoint>(work, d.source, found, count, table);
+    } else {
+      int32_t* row = found.row.room(count);
+      int64_t kept = 0;
+      n = 0;
+      for (int64_t r = i; r < end; ++r) {
+        const int64_t degree = counts[r - i], before = kept;
+        for (int64_t j = 0; j < degree; ++j, ++n) {
+          const int64_t number = table.find(key_of<Disjoint>(neighbour[n], Disjoint ? slots[n] : 0));
+          if (number >= 0) row[kept] = int32_t(number), ids[kept] = ids[n], ++kept;
+        }
+        counts[r - i] = int32_t(kept - before);
+      }
+      found.row.add(kept), found.edge.add(kept);
+    }
+    found.count.add(end - i), i = end;
+  }
+}
+
+template <class I> void pick_rows(const RowsRequest& q, Workspace& work) {
+  const Relation& r = q.relation;
+  const I* ptr = static_cast<const I*>(r.ptr);
+  const int64_t k = r.fanouts[0];
+  Picker picker(work, q.replace, r);
+  Buffer<int64_t>& position = work.position;
+  position.clear(), work.column.clear();
+  int32_t* count = work.column.room(q.count);
+  for (int64_t i = 0; i < q.count; ++i) {
+    if (i + 16 < q.count) __builtin_prefetch(ptr + q.row[i + 16]);
+    const int64_t v = q.row[i], row_first = int64_t(ptr[v]), row_last = int64_t(ptr[v + 1]);
+    int64_t first = row_first, last = row_last;
+    if (q.time && r.time) {
+      last = std::upper_bound(r.time + first, r.time + last, q.time[i]) - r.time;
+      if (q.last && k >= 0) first = std::max(first, last - k);
+    }
+    int64_t* out = position.room(k >= 0 && (q.replace || k < last - first) ? k : std::max<int64_t>(0, last - first));
+    const uint64_t seed = q.key + kPhi * uint64_t(v + q.first_row) + (q.slot ? kSlot * uint64_t(q.slot[i]) : 0);
+    const int64_t n = picker.pick(first, last, k, first == row_first && last == row_last, Draw(mix(seed)), out);
+    position.add(n), count[i] = int32_t(n);
+  }
+  work.column.add(q.count);
+}
+
+template <class I, class O> void read_picked(const RowsRequest& q, const Workspace& work, O* count, O* neighbour, O* edge, int64_t first_edge) {
+  const Relation& r = q.relation;
+  const I* index = static_cast<const I*>(r.index);
+  const I* ids = static_cast<const I*>(r.edge);
+  const int64_t* position = work.position.data();
+  const int64_t n = work.position.size();
+  std::copy_n(work.column.data(), q.count, count);
+  for (int64_t j = 0; j < n; ++j) {
+    if (j + 32 < n) {
+      __builtin_prefetch(index + position[j + 32] * r.step);
+      if (ids && r.step == 1) __builtin_prefetch(ids + position[j + 32]);
+    }
+    neighbour[j] = O(index[position[j] * r.step]);
+    edge[j] = O((ids ? int64_t(ids[position[j] * r.step]) : position[j]) + first_edge);
   }
 }
 
@@ -426,7 +524,7 @@ void run(Workspace& work, const Request& request, Sample& sample, const std::vec
 }  // namespace
 
 Sample::Sample(const Request& request)
-    : nodes_per_hop(request.num_nodes.size()), edges_per_hop(request.relations.size()), work_(acquire()) {
+    : nodes_per_hop(request.num_nodes.size()), edges_per_hop(request.relations.size()), work_(acquire()), disjoint_(request.disjoint) {
   Workspace& work = *work_;
   const size_t types = request.num_nodes.size();
   if (work.node.size() < types) work.node.resize(types), work.slot.resize(types), work.dense.resize(types), work.hash.resize(types);
@@ -438,6 +536,7 @@ Sample::Sample(const Request& request)
   }
   bool dense = !request.disjoint;
   for (const int64_t n : request.num_nodes) dense = dense && n <= request.dense_limit;
+  dense_ = dense;
   int64_t slots = 1;
   if (request.disjoint)
     for (const Seeds& seeds : request.seeds) slots += seeds.count;
@@ -452,6 +551,43 @@ Sample::Sample(const Request& request)
 }
 
 Sample::~Sample() { release(work_); }
+
+int64_t Sample::take(const Drawn& d) {
+  Workspace& work = *work_;
+  const size_t source = size_t(d.source);
+  Found& found = work.found[size_t(d.relation)];
+  if (d.known) found.row.clear(), found.edge.clear(), found.count.clear(), found.runs.clear();
+  const int64_t before = found.row.size();
+  if (dense_) (d.wide ? gv::take<int64_t, false, DenseTable> : gv::take<int32_t, false, DenseTable>)(work, d, work.dense[source]);
+  else if (disjoint_) (d.wide ? gv::take<int64_t, true, HashTable> : gv::take<int32_t, true, HashTable>)(work, d, work.hash[source]);
+  else (d.wide ? gv::take<int64_t, false, HashTable> : gv::take<int32_t, false, HashTable>)(work, d, work.hash[source]);
+  return found.row.size() - before;
+}
+
+int64_t Sample::count(int64_t type) const { return work_->node[size_t(type)].size(); }
+
+void Sample::read(int64_t type, int64_t begin, int64_t end, int64_t* node, int64_t* slot) const {
+  if (end <= begin) return;
+  std::memcpy(node, work_->node[size_t(type)].data() + begin, size_t(end - begin) * 8);
+  if (slot) std::copy_n(work_->slot[size_t(type)].data() + begin, end - begin, slot);
+}
+
+Picked::Picked(const RowsRequest& request) : request_(request), work_(acquire()) {
+  (request.relation.wide ? pick_rows<int64_t> : pick_rows<int32_t>)(request_, *work_);
+}
+
+Picked::~Picked() { release(work_); }
+
+int64_t Picked::size() const { return work_->position.size(); }
+
+void Picked::write(bool wide, void* count, void* neighbour, void* edge, int64_t first_edge) const {
+  const auto read = [&](auto* c, auto* n, auto* e) {
+    if (request_.relation.wide) read_picked<int64_t>(request_, *work_, c, n, e, first_edge);
+    else read_picked<int32_t>(request_, *work_, c, n, e, first_edge);
+  };
+  if (wide) read(static_cast<int64_t*>(count), static_cast<int64_t*>(neighbour), static_cast<int64_t*>(edge));
+  else read(static_cast<int32_t*>(count), static_cast<int32_t*>(neighbour), static_cast<int32_t*>(edge));
+}
 
 void Sample::write(const std::vector<int64_t*>& node, const std::vector<int64_t*>& batch, const std::vector<int64_t*>& row,
                    const std::vector<int64_t*>& col, const std::vector<int64_t*>& edge) const {

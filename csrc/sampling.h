@@ -125,6 +125,45 @@ struct Request {
 
 struct Workspace;
 
+// Edges of some rows, drawn as a sample draws them, but neither numbered nor followed: what the owner of rows answers.
+struct RowsRequest {
+  Relation relation;  // with one fan-out
+  int64_t count;
+  const int64_t* row;
+  const int64_t* slot;  // of each row; null: none
+  const int64_t* time;  // of each row; null: no times
+  uint64_t key;         // of the hop and the relation
+  int64_t first_row;    // what rows count from, in the draws
+  bool replace, last;
+};
+
+class Picked {
+ public:
+  explicit Picked(const RowsRequest& request);
+  Picked(const Picked&) = delete;
+  Picked& operator=(const Picked&) = delete;
+  ~Picked();
+
+  int64_t size() const;
+  // How many edges each row got, neighbours and edge ids (plus first_edge), as int64 or int32.
+  void write(bool wide, void* count, void* neighbour, void* edge, int64_t first_edge) const;
+
+ private:
+  RowsRequest request_;
+  Workspace* work_;
+};
+
+// The edges of the nodes [begin, begin + rows) of a type, drawn elsewhere: those of node begin + i lie at row order[i].
+struct Drawn {
+  int64_t relation, source, target, begin, rows;
+  const int64_t* order;
+  bool wide;  // ptr, index and edge hold int64 instead of int32
+  const void* ptr;
+  const void* index;
+  const void* edge;
+  bool known;  // start the relation anew, and keep only edges from nodes that are there already
+};
+
 // What one call found; its memory goes back to a pool when it dies.
 class Sample {
  public:
@@ -136,6 +175,12 @@ class Sample {
   std::vector<std::vector<int64_t>> nodes_per_hop;  // by node type
   std::vector<std::vector<int64_t>> edges_per_hop;  // by relation; induced: one number
 
+  // Numbers edges that were drawn elsewhere, as if they had been drawn here. Numbers per hop are the caller's.
+  int64_t take(const Drawn& drawn);
+  int64_t count(int64_t type) const;
+  // Ids of the nodes [begin, end) of a type, and their slots where `slot` is not null.
+  void read(int64_t type, int64_t begin, int64_t end, int64_t* node, int64_t* slot) const;
+
   // Widens and copies into arrays of the right sizes: node ids, seed slots (if disjoint; by node type), and row,
   // column and edge ids (by relation). Null addresses are skipped.
   void write(const std::vector<int64_t*>& node, const std::vector<int64_t*>& batch, const std::vector<int64_t*>& row,
@@ -143,6 +188,7 @@ class Sample {
 
  private:
   Workspace* work_;
+  bool dense_, disjoint_;
 };
 
 void alias_tables(int64_t rows, bool wide, const void* ptr, const float* weight, Alias* out, int threads);

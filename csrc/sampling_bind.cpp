@@ -17,6 +17,11 @@ std::vector<int64_t*> targets(const numbers& addresses) {
   return out;
 }
 
+gv::Relation relation(const numbers& r) {
+  return {r[0], r[1], r[2] != 0, as<const void>(r[3]), as<const void>(r[4]), as<const void>(r[5]), r[6], as<const float>(r[7]),
+          as<const gv::Alias>(r[8]), as<const int64_t>(r[9]), numbers(r.begin() + 10, r.end())};
+}
+
 }  // namespace
 
 void bind_sampling(nb::module_& m) {
@@ -25,6 +30,14 @@ void bind_sampling(nb::module_& m) {
   nb::class_<gv::Sample>(m, "Sample")
       .def_ro("nodes_per_hop", &gv::Sample::nodes_per_hop)
       .def_ro("edges_per_hop", &gv::Sample::edges_per_hop)
+      .def("take", [](gv::Sample& s, const numbers& d, bool wide, bool known) {  // relation, source, target, begin, rows, order, ptr, index, edge
+        return s.take({d[0], d[1], d[2], d[3], d[4], as<const int64_t>(d[5]), wide, as<const void>(d[6]), as<const void>(d[7]),
+                       as<const void>(d[8]), known});
+      }, unlocked())
+      .def("count", &gv::Sample::count)
+      .def("read", [](const gv::Sample& s, int64_t type, int64_t begin, int64_t end, uintptr_t node, uintptr_t slot) {
+        s.read(type, begin, end, as<int64_t>(int64_t(node)), as<int64_t>(int64_t(slot)));
+      }, unlocked())
       .def("write", [](const gv::Sample& s, const numbers& node, const numbers& batch, const numbers& row, const numbers& col,
                        const numbers& edge) {
         s.write(targets(node), targets(batch), targets(row), targets(col), targets(edge));
@@ -35,12 +48,21 @@ void bind_sampling(nb::module_& m) {
                                uintptr_t seed_time, uint64_t key, bool replace, bool disjoint, bool induced, bool last,
                                bool again, int64_t dense_limit) {
     gv::Request request{num_nodes, {}, {}, as<const int64_t>(int64_t(seed_time)), key, replace, disjoint, induced, last, again, dense_limit};
-    for (const numbers& r : relations)
-      request.relations.push_back({r[0], r[1], r[2] != 0, as<const void>(r[3]), as<const void>(r[4]), as<const void>(r[5]),
-                                   r[6], as<const float>(r[7]), as<const gv::Alias>(r[8]), as<const int64_t>(r[9]),
-                                   numbers(r.begin() + 10, r.end())});
+    for (const numbers& r : relations) request.relations.push_back(relation(r));
     for (const numbers& s : seeds) request.seeds.push_back({s[0], s[1], as<const int64_t>(s[2])});
     return new gv::Sample(request);
+  }, nb::rv_policy::take_ownership, unlocked());
+
+  nb::class_<gv::Picked>(m, "Picked")
+      .def_prop_ro("size", &gv::Picked::size)
+      .def("write", [](const gv::Picked& p, bool wide, uintptr_t count, uintptr_t neighbour, uintptr_t edge, int64_t first_edge) {
+        p.write(wide, as<void>(int64_t(count)), as<void>(int64_t(neighbour)), as<void>(int64_t(edge)), first_edge);
+      }, unlocked());
+
+  m.def("pick_edges", [](const numbers& r, int64_t count, uintptr_t row, uintptr_t slot, uintptr_t time, uint64_t key,
+                         int64_t first_row, bool replace, bool last) {
+    return new gv::Picked({relation(r), count, as<const int64_t>(int64_t(row)), as<const int64_t>(int64_t(slot)),
+                           as<const int64_t>(int64_t(time)), key, first_row, replace, last});
   }, nb::rv_policy::take_ownership, unlocked());
 
   m.def("alias_tables", [](int64_t rows, bool wide, uintptr_t ptr, uintptr_t weight, uintptr_t out, int threads) {

@@ -61,7 +61,10 @@ PUBLISHED: dict[str, dict[str, dict[str, float]]] = {
 
 
 class Recipe(NamedTuple):
-    """How a model is trained: `negatives` None are all entities; `scale` multiplies the scores before the softmax."""
+    """How a model is trained.
+
+    `negatives` None are all entities; `scale` multiplies the scores before the softmax; `norm` is that of TransE.
+    """
 
     hidden: int = 100
     batch_size: int = 256
@@ -72,6 +75,7 @@ class Recipe(NamedTuple):
     penalty: float = 0.0
     scale: float = 1.0
     negatives: int | None = None
+    norm: float = 1.0
     adagrad: bool = False
 
 
@@ -85,9 +89,9 @@ def recipe(model: str, data: str) -> Recipe:
         chosen = Recipe(lr=0.1, penalty=0.01 if data in SMALL else 0.05, adagrad=True)
     if data in SMALL:
         return chosen
-    return chosen._replace(
-        batch_size=16_384 if model == "rgcn" else 1000, negatives=1000, every=1, patience=10
-    )
+    wide = {"transe": 256, "distmult": 256, "rotate": 200}.get(model, chosen.hidden)
+    batch = 16_384 if model == "rgcn" else 1000
+    return chosen._replace(hidden=wide, batch_size=batch, negatives=1000, every=1, patience=10, norm=2.0)
 
 
 class Triplets(NamedTuple):
@@ -126,14 +130,16 @@ def load(name: str, root: Path) -> Graph:
     return Graph(dict(zip(splits, parts)), data.num_nodes, int(max(p.relation.max() for p in parts)) + 1)
 
 
-def build(name: str, decoder: str, graph: Graph, hidden: int) -> MatchingModel:
+def build(name: str, decoder: str, graph: Graph, how: Recipe) -> MatchingModel:
     """A model by name; the R-GCN encoder sends messages along the training triplets, for `decoder` to score."""
-    sizes = (graph.num_nodes, graph.num_relations, hidden)
-    plain = {"transe": TransE, "distmult": DistMult, "complex": ComplEx, "rotate": RotatE}
+    sizes = (graph.num_nodes, graph.num_relations, how.hidden)
+    plain = {"distmult": DistMult, "complex": ComplEx, "rotate": RotatE}
+    if name == "transe":
+        return TransE(*sizes, p_norm=how.norm)
     if name in plain:
         return plain[name](*sizes)
     train = graph.parts["train"]
-    scorer = build(decoder, "", graph, hidden)
+    scorer = build(decoder, "", graph, how)
     return RGCNAutoEncoder(
         scorer, torch.stack([train.head, train.tail]), train.relation, num_bases=8, dropout=0.2
     )
@@ -157,7 +163,7 @@ def train(
 ) -> dict[str, Any]:
     """Trains until validation gets no better, time is up, or Ctrl-C; returns the figures on the test triplets."""
     torch.manual_seed(seed)
-    model = build(name, decoder, graph, how.hidden)
+    model = build(name, decoder, graph, how)
     optimise = torch.optim.Adagrad if how.adagrad else torch.optim.Adam
     optimizer = optimise(model.parameters(), lr=how.lr)
     known = graph.known("train", "val", "test")

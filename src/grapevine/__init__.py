@@ -23,6 +23,7 @@ _ROOMS = (
     "data",
     "datasets",
     "dgl",
+    "distributed",
     "engine",
     "explain",
     "geometry",

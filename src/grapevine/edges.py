@@ -103,6 +103,11 @@ class Edges(Topology):
     @classmethod
     def _build(cls, adjacency: Tensor, size: tuple[int | None, int | None] | None) -> Edges:
         if adjacency.layout in _SPARSE:
+            fits = all(wanted in (None, n) for wanted, n in zip(size or (), reversed(adjacency.shape)))
+            if not fits and (instead := slip_of_sparse(adjacency)):
+                raise GraphValueError(
+                    f"expected a sparse adjacency for {size} nodes, got shape {tuple(adjacency.shape)}{instead}"
+                )
             row, col = _entries(adjacency)
             edges = cls((col, row), size=(adjacency.shape[1], adjacency.shape[0]))
             return cls.of(edges, size)
@@ -222,6 +227,18 @@ def native(adjacency: Any) -> Any:
     """A `SparseTensor` of torch_sparse, which is no tensor, as a `torch.sparse` one; anything else as it is."""
     convert = getattr(type(adjacency), "to_torch_sparse_csr_tensor", None)
     return adjacency if convert is None else convert(adjacency)
+
+
+def slip_of_sparse(adjacency: Any) -> str:
+    """What to do instead of `edge_index.to_sparse()`, which is no adjacency; nothing where that was not done."""
+    if not isinstance(adjacency, Tensor) or adjacency.layout not in _SPARSE:
+        return ""
+    if adjacency.dtype != torch.int64 or adjacency.shape[0] != 2:
+        return ""
+    return (
+        " of ids, as edge_index.to_sparse() returns it; do this instead: pass edge_index itself, or "
+        "torch.sparse_coo_tensor(edge_index.flip(0), torch.ones(edge_index.size(1)), (N, N))"
+    )
 
 
 def _entries(adjacency: Tensor) -> tuple[Tensor, Tensor]:

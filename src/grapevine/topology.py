@@ -131,9 +131,14 @@ class Topology:
     def _sorted(self, side: int) -> Order:
         core = self._core
         ptr, perm = sort_rows(core.index[side], core.sizes[side])
-        other = core.index[1 - side]
-        other = (other if perm is None else other.index_select(0, perm)).to(ptr.dtype)
-        return Order(ptr, perm, other, core.sizes[side], core.sizes[1 - side], self.num_edges)
+        index, dtype = core.index[1 - side], ptr.dtype
+
+        def other() -> Tensor:
+            return (index if perm is None else index.index_select(0, perm)).to(dtype)
+
+        return Order(
+            ptr, perm, lambda: _outside_modes(other), core.sizes[side], core.sizes[1 - side], self.num_edges
+        )
 
     def same_as(self, other: Topology) -> bool:
         """True for two views of the very same edges in the same direction."""

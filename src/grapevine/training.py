@@ -1,4 +1,4 @@
-"""Training a node classifier on one graph: a loop with early stopping, and recipes that are known to work."""
+"""Training: a loop over batches, one for node classifiers with early stopping, and recipes that are known to work."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ import json
 import math
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from itertools import islice
 from typing import Any
 
 import torch
@@ -20,6 +21,7 @@ from torch import Tensor, nn
 from grapevine.data import Data
 from grapevine.errors import GraphKeyError, GraphValueError
 from grapevine.nn import GAT, GCN, GIN, PNA, EdgeCNN, GraphSAGE
+from grapevine.ops._draw import PHI, mix
 from grapevine.utils import degree
 
 
@@ -56,6 +58,7 @@ MODELS: dict[str, type[nn.Module]] = {
 }
 PARTS = ("train", "val", "test")
 OnEpoch = Callable[[int, Mapping[str, float]], None]
+Loss = Callable[[nn.Module, Any], tuple[Tensor, int]]
 _MOST_CLASSES = 10_000  # unless there are more nodes
 _MOST = 1_000_000  # of anything that is counted: a slip of the finger shall not end in a lack of memory
 
@@ -193,6 +196,140 @@ def build(recipe: Recipe, in_channels: int, out_channels: int, edge_index: Tenso
     )
 
 
+@dataclass
+class Progress:
+    """Where a training stands; all that it goes on from, beside the states of model, optimisers and loader.
+
+    Attributes:
+        epoch: how many passes were completed.
+        step: how many updates were made, in all.
+        batches: batches of the current pass that are done, on all ranks.
+        loss: sum of the losses of the current pass.
+        count: the number of seeds that it comes from.
+        losses: the mean loss per seed of every completed pass.
+    """
+
+    epoch: int = 0
+    step: int = 0
+    batches: int = 0
+    loss: float = 0.0
+    count: float = 0.0
+    losses: list[float] = field(default_factory=list)
+
+
+class Ranks:
+    """The processes that train together: here one. `grapevine.distributed` has several."""
+
+    rank = 0
+    size = 1
+
+    def total(self, values: list[float], model: nn.Module) -> list[float]:
+        """Adds up numbers, and the gradients of a model, over all ranks."""
+        return values
+
+
+def loop(
+    model: nn.Module,
+    batches: Iterable[Any],
+    loss: Loss,
+    optimizers: Sequence[torch.optim.Optimizer],
+    *,
+    epochs: int,
+    accumulate: int = 1,
+    seed: int | None = None,
+    progress: Progress | None = None,
+    ranks: Ranks | None = None,
+    on_step: Callable[[Progress], None] | None = None,
+    on_epoch: Callable[[Progress], bool | None] | None = None,
+) -> Progress:
+    """Trains on batches, pass after pass.
+
+    An update takes `accumulate` batches on each rank, and follows the mean loss over all their seeds. So it is the same
+    for any number of ranks, if `accumulate` times that number is.
+
+    Args:
+        model: what to train.
+        batches: iterated over once per pass; `set_epoch` is called before each pass, where there is such a method.
+        loss: called as `loss(model, batch)`; returns the sum of the losses of the batch's seeds, and how many they are.
+        optimizers: those of the model's parameters.
+        epochs: how many passes, those that were done before included.
+        accumulate: batches per update, on each rank.
+        seed: what all random draws of a batch follow from, together with its number: dropout then does not depend on
+            the number of ranks, nor on an interruption. None: draws go on as they are.
+        progress: where to go on; loader, model and optimisers must be in the states that belong to it.
+        ranks: the processes that train together; None: this one.
+        on_step: called after every update.
+        on_epoch: called after every pass; training stops where it returns True.
+
+    Returns:
+        Where the training stands in the end.
+
+    Raises:
+        GraphValueError: if the loss stops being finite.
+
+    Example:
+        >>> model = nn.Linear(1, 1)
+        >>> batches = [torch.ones(4, 1), torch.zeros(2, 1)]
+        >>> sgd = torch.optim.SGD(model.parameters(), lr=0.1)
+        >>> done = loop(model, batches, lambda m, x: ((m(x) - x).square().sum(), len(x)), [sgd], epochs=3)
+        >>> done.epoch, done.step, len(done.losses)
+        (3, 6, 3)
+    """
+    progress = Progress() if progress is None else progress
+    ranks = Ranks() if ranks is None else ranks
+    while progress.epoch < epochs:
+        model.train()
+        if progress.batches == 0 and hasattr(batches, "set_epoch"):
+            batches.set_epoch(progress.epoch)
+        stream = iter(batches)
+        while True:
+            for optimizer in optimizers:
+                optimizer.zero_grad()
+            sums = [0.0, 0.0, 0.0]
+            for number, batch in enumerate(islice(stream, accumulate)):
+                if seed is not None:
+                    key = mix(seed + PHI * (progress.epoch + 1))
+                    place = progress.batches + number * ranks.size + ranks.rank
+                    torch.manual_seed(mix(key + PHI * (place + 1)) >> 1)
+                value, seeds = loss(model, batch)
+                value.backward()
+                sums = [sums[0] + value.item(), sums[1] + seeds, sums[2] + 1]
+            total, count, done = ranks.total(sums, model)
+            if not done:
+                break
+            for optimizer in optimizers:
+                _scale(optimizer, count)
+                optimizer.step()
+            progress.step += 1
+            progress.batches += int(done)
+            progress.loss += total
+            progress.count += count
+            if on_step is not None:
+                on_step(progress)
+        mean = progress.loss / max(progress.count, 1)
+        progress.epoch, progress.batches, progress.loss, progress.count = progress.epoch + 1, 0, 0.0, 0.0
+        if not math.isfinite(mean):
+            raise GraphValueError(
+                f"expected a finite loss, got {mean} in epoch {progress.epoch}; lower the learning rate "
+                f"(lr={optimizers[0].param_groups[0]['lr']}), or look for huge, missing or negative numbers in data.x "
+                "and data.edge_weight"
+            )
+        progress.losses.append(mean)
+        if on_epoch is not None and on_epoch(progress):
+            break
+    return progress
+
+
+def _scale(optimizer: torch.optim.Optimizer, count: float) -> None:
+    """Turns the gradients of a sum into those of a mean."""
+    if count in (0, 1):
+        return
+    for group in optimizer.param_groups:
+        for parameter in group["params"]:
+            if parameter.grad is not None:
+                parameter.grad.div_(count)
+
+
 @dataclass(frozen=True)
 class FitResult:
     """What a training gave.
@@ -267,34 +404,30 @@ def fit(
     best_epoch, highest, lowest_loss, waited = 0, -1.0, float("inf"), 0
     best_state: dict[str, Tensor] = {}
     start = time.perf_counter()
-    for epoch in range(1, epochs + 1):
-        model.train()
-        optimizer.zero_grad()
-        logits = forward(model, data, drop())
-        loss = F.cross_entropy(logits[masks["train"]], data["y"][masks["train"]])
-        loss.backward()
-        optimizer.step()
 
-        values = {"loss": loss.item(), **_evaluate(model, data, masks)}
-        if not math.isfinite(values["loss"]):
-            raise GraphValueError(
-                f"expected a finite loss, got {values['loss']} in epoch {epoch}; lower the learning rate (lr={lr}), or "
-                "look for huge, missing or negative numbers in data.x and data.edge_weight"
-            )
+    def loss(model: nn.Module, data: Data) -> tuple[Tensor, int]:
+        logits = forward(model, data, drop())
+        return F.cross_entropy(logits[masks["train"]], data["y"][masks["train"]]), 1
+
+    def look(progress: Progress) -> bool:
+        """Evaluates, keeps the best weights, and tells whether to stop."""
+        nonlocal best_epoch, highest, lowest_loss, waited, best_state
+        values = {"loss": progress.losses[-1], **_evaluate(model, data, masks)}
         for key, value in values.items():
             history.setdefault(key, []).append(value)
         if on_epoch is not None:
-            on_epoch(epoch, values)
+            on_epoch(progress.epoch, values)
+        if "val" not in masks:
+            return False
+        better = values["val_loss"] < lowest_loss
+        waited = 0 if better or values["val"] > highest else waited + 1
+        highest = max(highest, values["val"])
+        if better:
+            best_epoch, lowest_loss = progress.epoch, values["val_loss"]
+            best_state = copy.deepcopy(model.state_dict())
+        return waited == patience
 
-        if "val" in masks:
-            better = values["val_loss"] < lowest_loss
-            waited = 0 if better or values["val"] > highest else waited + 1
-            highest = max(highest, values["val"])
-            if better:
-                best_epoch, lowest_loss = epoch, values["val_loss"]
-                best_state = copy.deepcopy(model.state_dict())
-            if waited == patience:
-                break
+    loop(model, [data], loss, [optimizer], epochs=epochs, on_epoch=look)
     if best_state:
         model.load_state_dict(best_state)
     else:

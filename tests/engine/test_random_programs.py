@@ -50,9 +50,23 @@ TRAILING = {
     "times sum": lambda p, m: m * m.sum(-1, keepdim=True),
     "over norm": lambda p, m: m / (m.norm(dim=-1, keepdim=True) + 1),
     "attention": lambda p, m: m * p["graph"].softmax((m * p["feature"]).sum(-1, keepdim=True)),
+    "mean": lambda p, m: m * (m * m).mean(-1, keepdim=True),
+    "gate": lambda p, m: gated(
+        *torch.cat([m, m.tanh(), m * p["feature"]], -1)[..., : 2 * m.shape[-1]].chunk(2, -1)
+    ),
+    "stack": lambda p, m: torch.stack([m, m * 2, m.abs()], -1).relu().mean(-1),
+    "pairs": lambda p, m: torch.stack([m, m + 1], 1).flatten(1, 2).unflatten(1, (2, -1))[:, 1],
+    "reverse": lambda p, m: (m.unsqueeze(-1) * p["feature"]).transpose(-1, -2).sum(-1),
     "flip": lambda p, m: torch.cat([m[..., 1:], m[..., :1]], -1),
     "view": lambda p, m: m.unsqueeze(1).squeeze(1).view(-1, *m.shape[1:]) if m.shape[0] else m,
 }
+
+
+def gated(a: Tensor, b: Tensor) -> Tensor:
+    """The first half, gated by the second."""
+    return a * b.sigmoid()
+
+
 SIDES = ("src", "dst", "edge")
 
 leaves = st.sampled_from(SIDES)

@@ -118,6 +118,46 @@ def test_fps() -> None:
     assert len(starts) > 5
 
 
+def test_what_fps_takes() -> None:
+    x = points(20)
+    assert torch.equal(fps(x, ratio=0.5, random_start=False), fps(x.double(), ratio=0.5, random_start=False))
+    assert fps(torch.tensor([3, 0, 9, 1]), ratio=0.7, random_start=False).tolist() == [
+        0,
+        2,
+        1,
+    ]  # on a line
+    assert fps(torch.zeros(10, 2), ratio=0.7, random_start=False).tolist() == [
+        *range(7)
+    ]  # 0.7 of 10 are 7, none twice
+    assert fps(x[:0]).shape == (0,) and len(fps(x, ratio=1.0).unique()) == 20
+    for ratio in (0.0, 1.5):
+        with pytest.raises(GraphValueError, match=f"ratio above 0 and at most 1, got {ratio}"):
+            fps(x, ratio=ratio)
+    for batch in (torch.tensor([1, 0] * 10), torch.zeros(19, dtype=torch.int64)):
+        with pytest.raises(GraphValueError, match=r"one graph id per point, \[20\], ascending"):
+            fps(x, batch)
+
+
+def test_neighbours_by_several_threads() -> None:
+    """Where there are many; and pairs at equal distances come in the order of their points."""
+    x = torch.rand(5000, 3)
+    assert neighbours.SEARCHES < 5000
+    before, found = torch.get_num_threads(), []
+    for threads in (1, 2):
+        torch.set_num_threads(threads)
+        try:
+            found.append((knn(x, x, 4), radius(x, x, 0.05)))
+        finally:
+            torch.set_num_threads(before)
+    assert torch.equal(found[0][0], found[1][0]) and torch.equal(found[0][1], found[1][1])
+    assert torch.equal(found[0][0][1].view(-1, 4)[:, 0], torch.arange(5000))
+    grid = torch.cartesian_prod(torch.arange(4.0), torch.arange(4.0))
+    rows, columns = radius(grid, grid, 2.0)
+    distance = (grid[rows] - grid[columns]).norm(dim=1)
+    keys = list(zip(rows.tolist(), distance.tolist(), columns.tolist()))
+    assert keys == sorted(keys) and len(keys) == int((torch.cdist(grid, grid) <= 2).sum())
+
+
 def lattice(cell: Tensor, x: Tensor, r: float) -> list[tuple[int, int, tuple[int, ...]]]:
     """All neighbours within r by brute force over many images."""
     found = []

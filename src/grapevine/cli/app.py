@@ -11,12 +11,12 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from grapevine import __version__
+from grapevine.cli import distributed, report
 from grapevine.cli import info as about
-from grapevine.cli import report
 from grapevine.cli import run as programs
 from grapevine.cli.graphs import PLANETOID, label, open_graph
 from grapevine.engine import plan as draw_plan
-from grapevine.errors import GrapevineError
+from grapevine.errors import GrapevineError, GraphValueError
 from grapevine.training import RECIPES, build, num_classes, recipe
 from grapevine.training import train as train_model
 
@@ -34,11 +34,20 @@ def _examples(*lines: str) -> str:
     return "\n\n".join(["[bold]Examples[/bold]", *(f"  {line}" for line in lines)])
 
 
+ProgramArgument = Annotated[
+    list[str] | None,
+    typer.Argument(
+        help="A Python file to run on several processes instead, and what it is given; it calls "
+        "grapevine.distributed.init().",
+        show_default=False,
+    ),
+]
 _KNOWN = f"karate, {', '.join(PLANETOID)}, or a folder with edges.csv and nodes.csv or a saved graph"
-_DATA, _MODEL, _TRAINING = (
+_DATA, _MODEL, _TRAINING, _RANKS = (
     "The graph",
     "The model",
     "The training (what is not given comes from the model's recipe)",
+    "A program on several processes",
 )
 DataOption = Annotated[str, _option("--data", f"{_KNOWN}. [dim]default: karate[/dim]", _DATA)]
 RootOption = Annotated[
@@ -83,6 +92,11 @@ OutOption = Annotated[
     Path | None, _option("--out", "Folder of the report. [dim]default: runs/DATA-MODEL[/dim]", "The report")
 ]
 
+NprocOption = Annotated[int | None, _option("--nproc", "How many processes. [dim]default: 1[/dim]", _RANKS)]
+RestartsOption = Annotated[
+    int, _option("--restarts", "How often to start again when one fails. [dim]default: 0[/dim]", _RANKS)
+]
+
 app = typer.Typer(
     help="Graph neural networks for PyTorch.",
     add_completion=False,
@@ -95,13 +109,16 @@ app = typer.Typer(
 
 
 @app.command(
+    context_settings={"allow_interspersed_args": False},
     epilog=_examples(
         "grapevine train",
         "grapevine train --data cora --model gat --seeds 10",
         "grapevine train --data my_graph/ --model sage --out runs/mine",
-    )
+        "grapevine train --nproc 4 --restarts 3 program.py --epochs 10",
+    ),
 )
 def train(
+    program: ProgramArgument = None,
     data: DataOption = "karate",
     model: ModelOption = "gcn",
     hidden: HiddenOption = None,
@@ -118,8 +135,17 @@ def train(
     normalize: NormalizeOption = "auto",
     directed: DirectedOption = False,
     out: OutOption = None,
+    nproc: NprocOption = None,
+    restarts: RestartsOption = 0,
 ) -> None:
     """Trains a node classifier and writes a report: accuracies, loss curve, embedding, checkpoint."""
+    if program:
+        distributed.start(program, nproc, restarts)
+    if nproc is not None or restarts:
+        raise GraphValueError(
+            "expected a program after --nproc and --restarts, got none; do this instead: "
+            "grapevine train --nproc 2 program.py"
+        )
     chosen = recipe(
         model,
         data,
@@ -185,6 +211,7 @@ def info() -> None:
 
 
 programs.register(app)
+distributed.register(app)
 
 
 @app.callback(invoke_without_command=True)

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import ModuleType
 
 from grapevine.compat import names
+from grapevine.compat.old_names import room
 from grapevine.errors import GraphKeyError, GraphValueError
 
 #: Tells child processes which names to answer for; `hook/sitecustomize.py` reads it.
@@ -49,13 +50,14 @@ class _Aliases(MetaPathFinder, Loader):
         alias = module.__name__
         real = names.target(alias)
         assert real is not None
-        sys.modules[alias] = importlib.import_module(real)
+        sys.modules[alias] = room(alias, importlib.import_module(real))
         self._give(alias, sys.modules[alias])
         # What is loaded by now has been placed by its package, where a function may stand under a module's name
         # (`dgl.batch`): an import that found nothing in `sys.modules` would put the module over it.
         for loaded, other in list(sys.modules.items()):
             if loaded.startswith(f"{real}."):
-                self._give(alias + loaded[len(real) :], other)
+                below = alias + loaded[len(real) :]
+                self._give(below, room(below, other))
 
     def _give(self, alias: str, module: ModuleType) -> None:
         for name in (alias, *names.files(alias)):

@@ -20,6 +20,8 @@ _PLACES = {
     "torch_geometric.nn.glob": "grapevine.nn.pool.glob",
     "torch_geometric.typing": "grapevine.compat.pyg_typing",
     "torch_geometric.seed": "grapevine.compat.pyg",
+    "torch_geometric.logging": "grapevine.compat.pyg_logging",
+    "torch_geometric.read": "grapevine.io",
     "torch_geometric": "grapevine",
     "dgl": "grapevine.dgl",
 }
@@ -48,7 +50,8 @@ _FILES = {
     "normalize_features one_hot_degree random_link_split random_node_split sign to_sparse_tensor to_undirected "
     "two_hop virtual_node",
     "torch_geometric.utils": "_negative_sampling _subgraph _to_dense_adj _to_dense_batch _softmax _degree _coalesce "
-    "coalesce degree negative_sampling softmax sort_edge_index subgraph to_dense_adj to_dense_batch undirected",
+    "coalesce degree metric negative_sampling scatter softmax sort_edge_index subgraph to_dense_adj to_dense_batch "
+    "undirected",
 }
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from grapevine.compat import names
+from grapevine.compat.old_names import moved
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,8 @@ def resolve(name: str) -> str | None:
     """
     parts = name.split(".")
     modules = [".".join(parts[:end]) for end in range(len(parts), 0, -1)]
+    if (old := moved(name)) is not None:
+        return old
     # A private file of the peer's may have the name of a function (`utils.degree`), which goes before it.
     for places in (names.target, _file):
         for end, module in zip(range(len(parts), 0, -1), modules):

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from grapevine.compat import names
+from grapevine.compat.old_names import room
 
 #: The version of PyTorch Geometric that programs see when they ask.
 __version__ = "2.8.1"
@@ -51,9 +52,10 @@ def device(device: str | torch.device) -> torch.device:
 
 
 def __getattr__(name: str) -> ModuleType:
-    place = None if name.startswith("_") else names.target(f"torch_geometric.{name}")
+    alias = f"torch_geometric.{name}"
+    place = None if name.startswith("_") else names.target(alias)
     if place is None:
         raise AttributeError(
             f"module 'torch_geometric' has no attribute {name!r} (Grapevine answers for it here)"
         )
-    return importlib.import_module(place)
+    return room(alias, importlib.import_module(place))

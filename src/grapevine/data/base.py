@@ -207,6 +207,14 @@ class BaseData(Tensors):
         """Returns whether some edge joins a node with itself."""
         return any(store.has_self_loops() for store in self.edge_stores)
 
+    def contains_isolated_nodes(self) -> bool:
+        """The older name of `has_isolated_nodes`."""
+        return self.has_isolated_nodes()
+
+    def contains_self_loops(self) -> bool:
+        """The older name of `has_self_loops`."""
+        return self.has_self_loops()
+
     def is_undirected(self) -> bool:
         """Returns whether every edge has its reverse with the same `edge_attr`."""
         return all(store.is_undirected() for store in self.edge_stores)

@@ -1,12 +1,14 @@
-"""The co-purchase and co-author networks of Shchur et al."""
+"""The co-purchase and co-author networks of Shchur et al., and citations in the same form."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from grapevine.data import Data
 from grapevine.datasets._one_file import OneFileDataset
+from grapevine.datasets._published import NamedDataset
 from grapevine.errors import GraphValueError
 from grapevine.io import read_npz
 
@@ -114,3 +116,78 @@ class Coauthor(OneFileDataset):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}{self.name}()"
+
+
+class CitationFull(NamedDataset):
+    """Articles that cite each other; features are words.
+
+    | name     | nodes  | edges   | features | classes |
+    |----------|--------|---------|----------|---------|
+    | Cora     | 19,793 | 126,842 | 8,710    | 70      |
+    | Cora_ML  | 2,995  | 16,316  | 2,879    | 7       |
+    | CiteSeer | 4,230  | 10,674  | 602      | 6       |
+    | DBLP     | 17,716 | 105,734 | 1,639    | 4       |
+    | PubMed   | 19,717 | 88,648  | 500      | 3       |
+
+    Args:
+        root: folder of the collection.
+        name: which one, in any case.
+        transform: called on the graph at every access.
+        pre_transform: called on the graph once, before it is saved.
+        to_undirected: whether to add the reverse of every edge.
+        force_reload: whether to read the raw file again.
+
+    Raises:
+        GraphValueError: for an unknown name.
+        DownloadError: if the raw file is missing and cannot be downloaded.
+
+    Source: Bojchevski, Guennemann, "Deep Gaussian Embedding of Graphs", arXiv:1707.03815.
+    """
+
+    names = ("cora", "cora_ml", "citeseer", "dblp", "pubmed")
+
+    def __init__(
+        self,
+        root: str,
+        name: str,
+        transform: Callable[..., Any] | None = None,
+        pre_transform: Callable[..., Any] | None = None,
+        to_undirected: bool = True,
+        force_reload: bool = False,
+    ) -> None:
+        self.to_undirected = to_undirected
+        super().__init__(root, name, transform, pre_transform, force_reload)
+
+    @property
+    def processed_file_names(self) -> str:
+        return f"grapevine_{'un' if self.to_undirected else ''}directed.pt"
+
+    def _urls(self) -> dict[str, str]:
+        file = f"{self.name}.npz"
+        return {file: f"https://github.com/abojchevski/graph2gauss/raw/master/data/{file}"}
+
+    def _read(self, folder: Path) -> Data:
+        return read_npz(folder / f"{self.name}.npz", to_undirected=self.to_undirected)
+
+    def __repr__(self) -> str:
+        return f"{self.name.capitalize()}Full()"
+
+
+class CoraFull(CitationFull):
+    """`CitationFull` with the name Cora: 19,793 nodes, 126,842 edges, 8,710 features, 70 classes.
+
+    Args:
+        root: folder of the collection.
+        transform: called on the graph at every access.
+        pre_transform: called on the graph once, before it is saved.
+
+    Source: Bojchevski, Guennemann, "Deep Gaussian Embedding of Graphs", arXiv:1707.03815.
+    """
+
+    def __init__(
+        self,
+        root: str,
+        transform: Callable[..., Any] | None = None,
+        pre_transform: Callable[..., Any] | None = None,
+    ) -> None:
+        super().__init__(root, "cora", transform, pre_transform)

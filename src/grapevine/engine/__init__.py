@@ -11,7 +11,7 @@ from grapevine.engine.mode import (
     recorded,
 )
 from grapevine.engine.plan import Plan, Step, plan
-from grapevine.engine.planner import reduce, softmax
+from grapevine.engine.planner import edge_values, reduce, softmax
 from grapevine.engine.tree import Side
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "Side",
     "Step",
     "computes_now",
+    "edge_values",
     "is_materialised",
     "is_small",
     "materialise",

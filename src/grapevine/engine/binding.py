@@ -137,7 +137,8 @@ def along(position: int = 1, name: str = "dim", operands: int = 1) -> Bind:
     return bind
 
 
-def _view_rows(x: Tensor, sizes: tuple[int, ...]) -> Tensor:
+def view_rows(x: Tensor, sizes: tuple[int, ...]) -> Tensor:
+    """Rows of this shape."""
     return x.reshape(x.shape[0], *sizes)
 
 
@@ -165,7 +166,7 @@ def view(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
         tail[tail.index(-1)] = per_row // known
     elif lead not in (rows, -1) or known != per_row:
         return None
-    return Call(_view_rows, (x, tuple(tail)), {}, x.dim())
+    return Call(view_rows, (x, tuple(tail)), {}, x.dim())
 
 
 def unsqueeze(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call | None:
@@ -375,10 +376,11 @@ def expand(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, An
         sizes = list(sizes[0].shape if isinstance(sizes[0], Tensor) else sizes[0])
     if kwargs or not is_edge(x) or len(sizes) != x.dim() or sizes[0] not in (-1, x.shape[0]):
         return None
-    return Call(_expand_rows, (x, tuple(sizes[1:])), {}, x.dim())
+    return Call(expand_rows, (x, tuple(sizes[1:])), {}, x.dim())
 
 
-def _expand_rows(x: Tensor, sizes: tuple[int, ...]) -> Tensor:
+def expand_rows(x: Tensor, sizes: tuple[int, ...]) -> Tensor:
+    """Rows repeated to this shape."""
     return x.expand(-1, *sizes)
 
 

@@ -137,7 +137,7 @@ def einsum(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, An
     if len(operands) == 2:
         for k in (0, 1):
             (wide, narrow), (x, y) = (inputs[k], inputs[1 - k]), (operands[k], operands[1 - k])
-            if _within(narrow, wide) and _within(output, wide):
+            if _within(narrow, wide) and _within(output, wide) and not _typed(x, narrow, output):
                 wanted = wide[1:] if narrow[:1] != wide[:1] else wide
                 factor = (
                     y if wanted == narrow else y[tuple(slice(None) if a in narrow else None for a in wanted)]
@@ -152,6 +152,12 @@ def einsum(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, An
                     if weight.shape[0] == x.shape[-1]:  # einsum repeats axes of length one, products do not
                         return x @ weight
     return handle_torch_function(rows_einsum, tuple(operands), ",".join(inputs) + "->" + output, *operands)
+
+
+def _typed(x: Tensor, narrow: str, output: str) -> bool:
+    """True for a matrix per edge that is one of a few: its product is taken type by type, see `products`."""
+    chosen = is_edge(x) and getattr(x.node, "name", "") == "take"  # type: ignore[attr-defined]
+    return chosen and x.dim() == 3 and narrow != output
 
 
 def _letters(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[list[str], str, list[Tensor]] | None:

@@ -9,6 +9,7 @@ differs. `__torch_function__` records or computes; `Read` and `Record` carry the
 from __future__ import annotations
 
 import inspect
+import math
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -22,7 +23,7 @@ from torch import Tensor
 
 from grapevine.engine import evaluate, kernels, table
 from grapevine.engine.binding import Call
-from grapevine.engine.mode import computes_now, must_be_plain, records
+from grapevine.engine.mode import STORED_PAYS, computes_now, is_small, kernels_pay, must_be_plain, records
 from grapevine.engine.plan import is_drawn, note, stored_plainly
 from grapevine.engine.tree import Apply, Leaf, Many, Node, Side, version
 from grapevine.errors import GrapevineError
@@ -30,6 +31,7 @@ from grapevine.topology import Topology
 
 _plainly = torch._C.DisableTorchFunctionSubclass
 _alive: ContextVar[list[weakref.ref[EdgeTensor]] | None] = ContextVar("grapevine_alive", default=None)
+_BOTH = Side.SRC | Side.DST
 _MAX_DEPTH = 64  # deeper trees are computed, or their recursive evaluation would meet Python's limit
 
 
@@ -209,6 +211,11 @@ class Rebind(torch.autograd.Function):
         return None, materialise(grad), None
 
 
+# As `apply` itself ends, without its provisions for `torch.func` transforms, in which nothing is recorded.
+_read: Callable[..., Any] = super(torch.autograd.Function, Read).apply
+_step: Callable[..., Any] = super(torch.autograd.Function, Record).apply
+
+
 def read(topology: Topology, x: Tensor, side: Side) -> Tensor:
     """`x` as seen from the edges: lazily where messages are recorded, else as real rows.
 
@@ -222,14 +229,22 @@ def read(topology: Topology, x: Tensor, side: Side) -> Tensor:
     if not records(x, topology.num_edges):
         if side is Side.EDGE:
             return x
+        if _is_derived(x) and not computes_now() and kernels_pay(topology.num_edges * x[:1].numel()):
+            return kernels.gather(topology if side is Side.SRC else topology.reverse(), x)
         return x.index_select(0, topology.src_index if side is Side.SRC else topology.dst_index)
     node = Leaf(side, x)
     if side is not Side.EDGE:
         stored_plainly(topology.num_edges, node.tail, node.dtype)
     if x.requires_grad and torch.is_grad_enabled():
-        out: Tensor = Read.apply(x, topology, node)  # type: ignore[no-untyped-call]
+        out: Tensor = _read(x, topology, node)
         return out
     return _wrap(topology, node)
+
+
+def _is_derived(x: Tensor) -> bool:
+    """True for rows that somebody will want the gradient of, as far as kernels know them."""
+    known = type(x) in (Tensor, torch.nn.Parameter) and x.is_floating_point()
+    return known and x.requires_grad and torch.is_grad_enabled()
 
 
 # -- from wrappers to values ---------------------------------------------------------------------------
@@ -530,6 +545,10 @@ def _record(
     tail, dtype = result
     name = call.name or op.name
     node = Apply(name, call.func, nodes, call.params, tail, dtype)
+    # Products may become dot products, and what is not element-wise may be taken apart.
+    both = op.kind == "pointwise" and name != "mul" and _BOTH in node.side
+    if both and is_small(topology.num_edges, math.prod(tail), STORED_PAYS):
+        return NotImplemented
     wanted = (
         name != "detach"
         and (dtype.is_floating_point or dtype.is_complex)
@@ -538,7 +557,7 @@ def _record(
     if wanted and not torch.is_grad_enabled():
         node = Apply("detach", torch.detach, (node,), {}, tail, dtype)
         wanted = False
-    out = Record.apply(topology, node, *inputs) if wanted else _wrap(topology, node)  # type: ignore[no-untyped-call]
+    out = _step(topology, node, *inputs) if wanted else _wrap(topology, node)
     if name not in table.VIEWS:
         stored_plainly(topology.num_edges, tail, dtype)
     else:

@@ -51,6 +51,11 @@ def is_const(e: Expr, value: float) -> bool:
     return e.op == "const" and e.args[0] == value
 
 
+def is_leaf(e: Expr) -> bool:
+    """True for a slot or number, which a program has nothing to do for."""
+    return is_leaf(e.args[0]) if e.op == "detach" else e.op in ("slot", "const")
+
+
 def add(a: Expr, b: Expr) -> Expr:
     if is_const(a, 0.0):
         return b
@@ -132,8 +137,21 @@ def _extreme(take: str) -> Callable[..., tuple[Expr, ...]]:
     return rule
 
 
+def _power(e: Expr, g: Expr, a: Expr, b: Expr) -> tuple[Expr | None, Expr | None]:
+    if b.op == "const":
+        return mul(g, mul(b, make("pow", a, const(b.args[0] - 1)))), None
+    zero = const(0.0)
+    by_base = mul(g, mul(b, make("pow", a, sub(b, const(1.0)))))
+    by_exponent = mul(g, mul(e, make("log", a)))
+    flat = mul(make("eq", a, zero), make("ge", b, zero))  # zero, to whatever power
+    return (
+        make("where", make("eq", b, zero), zero, by_base),
+        make("where", flat, zero, by_exponent),
+    )
+
+
 #: For each instruction, the gradients of its operands from that of its result: (e, g, *operands) -> one each.
-#: Instructions that are constant almost everywhere (comparisons, sign) have none.
+#: Those that are constant almost everywhere (comparisons, sign) have none, nor has `detach`, which is no instruction.
 DERIVATIVES: dict[str, Callable[..., tuple[Expr | None, ...]]] = {
     "add": lambda e, g, a, b: (g, g),
     "sub": lambda e, g, a, b: (g, neg(g)),
@@ -141,7 +159,7 @@ DERIVATIVES: dict[str, Callable[..., tuple[Expr | None, ...]]] = {
     "div": lambda e, g, a, b: (div(g, b), neg(div(mul(g, e), b))),
     "maximum": _extreme("max"),
     "minimum": _extreme("min"),
-    "pow": lambda e, g, a, b: (mul(g, mul(b, make("pow", a, const(b.args[0] - 1)))), None),
+    "pow": _power,
     "where": lambda e, g, c, a, b: (None, make("where", c, g, const(0.0)), make("where", c, const(0.0), g)),
     "neg": lambda e, g, a: (neg(g),),
     "abs": lambda e, g, a: (mul(g, make("sign", a)),),

@@ -93,7 +93,9 @@ class Formula:
         at.update({id(e): len(leaves) + i for i, e in enumerate(constants)})
         steps = []
         for e in order:
-            if e.op not in ("slot", "const"):
+            if e.op == "detach":  # a matter of derivatives alone
+                at[id(e)] = at[id(e.args[0])]
+            elif e.op not in ("slot", "const"):
                 at[id(e)] = len(at)
                 steps.append(Instruction(e.op, at[id(e)], tuple(at[id(c)] for c in expr.children(e))))
         specs = tuple(leaf_spec(self.slots[n], self.tail) for n in leaves)
@@ -134,10 +136,12 @@ def spread_of(mine: Shape, tail: Shape) -> tuple[str, int] | None:
     return None
 
 
-def run(topology: Topology, result: Result, slots: tuple[Slot, ...], tail: Shape, tensors: Tensors) -> Tensor:
-    """One result: the message reduced, `(num_dst, *tail)`, or written, `(E, *tail)` or `(E, groups)`."""
-    outs: Tensors = run_all(Program, topology, Formula((result,), slots, tail), *tensors)
-    return outs[0]
+def run(
+    topology: Topology, results: tuple[Result, ...], slots: tuple[Slot, ...], tail: Shape, tensors: Tensors
+) -> Tensors:
+    """Each result: the message reduced, `(num_dst, *tail)`, or written, `(E, *tail)` or `(E, groups)`."""
+    outs: Tensors = run_all(Program, topology, Formula(results, slots, tail), *tensors)
+    return outs
 
 
 class Program(torch.autograd.Function):

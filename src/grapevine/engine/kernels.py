@@ -19,13 +19,18 @@ from grapevine.topology import Topology
 
 
 def run_all(function: type[torch.autograd.Function], *inputs: Any) -> Any:
-    """Applies a kernel with its own derivative; under `torch.func` transforms (batched gradients) its plain form.
+    """Applies a kernel with its own derivative, or its plain form, where nobody asks for one.
 
-    There every op refuses its compiled backend, and the reference is made of ops that torch can transform.
+    So too under `torch.func` transforms (batched gradients): there every op refuses its compiled backend, and the
+    reference is made of ops that torch can transform.
     """
-    if torch._C._are_functorch_transforms_active() or any(
-        isinstance(i, Tensor) and is_transformed(i) for i in inputs
-    ):
+    wanted = False
+    for i in inputs:
+        if isinstance(i, Tensor):
+            wanted = wanted or i.requires_grad
+            if is_transformed(i):
+                return function.forward(_Nothing(), *inputs)
+    if not wanted or not torch.is_grad_enabled() or torch._C._are_functorch_transforms_active():
         return function.forward(_Nothing(), *inputs)
     return function.apply(*inputs)
 

@@ -6,7 +6,10 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import torch
+
 from grapevine.engine.expr import Expr, add, const, div, make, mul, neg, sub
+from grapevine.engine.tree import Apply
 
 Lower = Callable[..., "Expr | None"]
 
@@ -15,9 +18,10 @@ def _step(a: Expr, above: Expr, below: Expr) -> Expr:
     return make("where", make("gt", a, const(0.0)), above, below)
 
 
-def _power(a: Expr, b: Expr) -> Expr | None:
+def _power(a: Expr, b: Expr) -> Expr:
     if b.op != "const":
-        return None
+        base = a.args[0] if a.op == "const" else 0.0
+        return make("exp", mul(const(math.log(base)), b)) if base > 0 else make("pow", a, b)
     exponent = b.args[0]
     if exponent == 1.0:
         return a
@@ -26,6 +30,50 @@ def _power(a: Expr, b: Expr) -> Expr | None:
     if exponent == 0.5:
         return make("sqrt", a)
     return div(const(1.0), a) if exponent == -1.0 else make("pow", a, b)
+
+
+def _hypot(a: Expr, b: Expr) -> Expr:
+    # Scaled by the larger one, so that no square overflows; the scale cancels, and so its gradient.
+    top = make("detach", make("maximum", make("abs", a), make("abs", b)))
+    scale = make("where", make("eq", top, const(0.0)), const(1.0), top)
+    p, q = div(a, scale), div(b, scale)
+    return mul(scale, make("sqrt", add(mul(p, p), mul(q, q))))
+
+
+def _sinh(a: Expr) -> Expr:
+    grown = make("expm1", a)
+    return mul(const(0.5), add(grown, div(grown, add(grown, const(1.0)))))
+
+
+#: Floats of at least the first size are whole; adding and subtracting the second rounds those below.
+_WHOLE = {torch.float32: (2.0**22, 1.5 * 2.0**23), torch.float64: (2.0**51, 1.5 * 2.0**52)}
+
+
+def _whole(name: str, a: Expr, dtype: torch.dtype) -> Expr | None:
+    """floor, ceil, round (to even) or trunc; constant between steps, so that no gradient passes."""
+    if dtype not in _WHOLE:
+        return None
+    limit, shift = map(const, _WHOLE[dtype])
+    near = make("sub", make("add", a, shift), shift)
+    floor = sub(near, make("gt", near, a))
+    ceil = add(near, make("gt", a, near))
+    zero = const(0.0)
+    out = {
+        "round": near,
+        "floor": floor,
+        "ceil": ceil,
+        "trunc": make("where", make("gt", a, zero), floor, ceil),
+    }
+    return make("detach", make("where", make("gt", limit, make("abs", a)), out[name], a))
+
+
+def _logical(name: str, a: Expr, b: Expr | None = None) -> Expr:
+    """Of ones and zeros."""
+    if b is None:
+        return sub(const(1.0), a)
+    if name in ("logical_and", "and"):
+        return make("minimum", a, b)
+    return make("maximum", a, b) if name in ("logical_or", "or") else sub(const(1.0), make("eq", a, b))
 
 
 def _clamp(a: Expr, low: Any = None, high: Any = None, *, min: Any = None, max: Any = None) -> Expr | None:
@@ -125,7 +173,23 @@ LOWERINGS: dict[str, Lower] = {
     "softplus": _softplus,
     "sign": lambda a: make("sign", a),
     "clone": lambda a: a,
+    "detach": lambda a: make("detach", a),
+    "erf": lambda a: make("erf", a),
+    "exp2": lambda a: make("exp", mul(const(math.log(2.0)), a)),
+    "log2": lambda a: mul(const(1.0 / math.log(2.0)), make("log", a)),
+    "log10": lambda a: mul(const(1.0 / math.log(10.0)), make("log", a)),
+    "rpow": lambda a, b: _power(b, a),
+    "hypot": _hypot,
+    "tan": lambda a: div(make("sin", a), make("cos", a)),
+    "sinh": _sinh,
+    "cosh": lambda a: mul(const(0.5), add(make("exp", a), make("exp", neg(a)))),
+    "softsign": lambda a: div(a, add(const(1.0), make("abs", a))),
+    "masked_fill": lambda a, mask, value: make("where", mask, value, a),
+    "lerp": lambda a, b, weight: add(a, mul(weight, sub(b, a))),
+    "isfinite": lambda a: make("eq", make("sub", a, a), const(0.0)),
 }
+#: Records whose rule goes by the function that was called, or by the dtype.
+_BY_FUNCTION = ("compare", "logical", "floor", "ceil", "round", "trunc", "addcmul")
 
 _COMPARISONS: dict[str, Lower] = {
     "gt": lambda a, b: make("gt", a, b),
@@ -139,10 +203,22 @@ _COMPARISONS: dict[str, Lower] = {
 
 def element_wise(name: str) -> bool:
     """True for the records that edge programs may run."""
-    return name in LOWERINGS or name == "compare"
+    return name in LOWERINGS or name in _BY_FUNCTION
 
 
-def lower(name: str, func: Callable[..., Any], args: tuple[Any, ...], options: dict[str, Any]) -> Expr | None:
+def runs(node: Apply, dtype: torch.dtype) -> bool:
+    """True where a program over numbers of this dtype computes what the op does: not in arithmetic of integers."""
+    if not element_wise(node.name):
+        return False
+    if node.dtype is torch.bool:  # ones and zeros, of what programs represent exactly
+        known = (torch.bool,) if node.name == "logical" else (torch.bool, dtype)
+        return all(n.dtype in known for n in node.operands)
+    return node.dtype is dtype
+
+
+def lower(
+    name: str, func: Callable[..., Any], args: tuple[Any, ...], options: dict[str, Any], dtype: torch.dtype
+) -> Expr | None:
     """The expression of one recorded op; None where programs do not know it, or not with these options.
 
     Args:
@@ -150,13 +226,22 @@ def lower(name: str, func: Callable[..., Any], args: tuple[Any, ...], options: d
         func: the torch function that was called.
         args: expressions, and numbers as constants.
         options: its keyword arguments.
+        dtype: of the program.
     """
     rule: Lower | None
+    called = func.__name__.strip("_")
     if name == "compare":
-        rule = _COMPARISONS.get(func.__name__.strip("_"))
-    elif name == "clamp" and func.__name__ in ("clamp_min", "clamp_max"):
+        rule = _COMPARISONS.get(called)
+    elif name == "logical":
+        return _logical(called, *args)
+    elif name in ("floor", "ceil", "round", "trunc"):
+        return None if options else _whole(name, args[0], dtype)
+    elif name == "addcmul":
+        by = mul if called == "addcmul" else div
+        return add(args[0], mul(const(options.get("value", 1.0)), by(args[1], args[2])))
+    elif name == "clamp" and called in ("clamp_min", "clamp_max"):
         bound = args[1] if len(args) > 1 else next(iter(options.values()))
-        return _clamp(args[0], bound) if func.__name__ == "clamp_min" else _clamp(args[0], None, bound)
+        return _clamp(args[0], bound) if called == "clamp_min" else _clamp(args[0], None, bound)
     else:
         rule = LOWERINGS.get(name)
     options = {k: v for k, v in options.items() if k != "inplace"}

@@ -21,6 +21,9 @@ _materialised: ContextVar[bool] = ContextVar("grapevine_materialised", default=F
 #: Messages of fewer numbers than this are computed the plain way: recording and planning them would cost
 #: more than it saves.
 _least: ContextVar[int] = ContextVar("grapevine_least", default=1 << 15)
+#: Those of both ends of an edge, which only programs fit, pay from so many times as many: below, all that the plain way
+#: stores stays in the caches.
+STORED_PAYS = 8
 
 
 def must_be_plain() -> bool:
@@ -53,6 +56,11 @@ def records(x: Tensor, num_edges: int) -> bool:
 def is_small(num_edges: int, features: int, times: int = 1) -> bool:
     """True for results of so few numbers that planning them costs more than storing them."""
     return num_edges * features < times * _least.get()
+
+
+def kernels_pay(numbers: int) -> bool:
+    """True for rows of so many numbers that a kernel, which needs the edges sorted, takes less time than ATen's ops."""
+    return not is_small(numbers, 8)
 
 
 _UNITS = {

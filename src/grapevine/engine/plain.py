@@ -5,10 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-
-def spread(index: Tensor, like: Tensor) -> Tensor:
-    """`(E,)` indices repeated over the trailing dims of `like`."""
-    return index.view(-1, *[1] * (like.dim() - 1)).expand_as(like)
+from grapevine.ops import fold_rows
+from grapevine.ops._fold import has_scatter_reduce
 
 
 def reduce(index: Tensor, num_rows: int, m: Tensor, reduce: str) -> Tensor:
@@ -22,15 +20,24 @@ def reduce(index: Tensor, num_rows: int, m: Tensor, reduce: str) -> Tensor:
             counts = wide.new_zeros(num_rows).index_add(0, index, ones).clamp(min=1).view(-1, *trailing)
             out = out / counts if out.is_floating_point() else out.div(counts, rounding_mode="floor")
         return out.to(m.dtype)
-    name = {"max": "amax", "min": "amin", "mul": "prod"}[reduce]
-    if name == "prod" or not m.is_floating_point():
-        out = m.new_full((num_rows, *m.shape[1:]), int(name == "prod"))
-        return out.scatter_reduce(0, spread(index, m), m, name, include_self=name == "prod")
+    if reduce == "mul" or not m.is_floating_point():
+        return fold_rows(index, num_rows, m, reduce, empty=int(reduce == "mul"))
+    if not has_scatter_reduce(m):
+        return _extreme(index, num_rows, m, reduce)
     # Start from a value that equals nothing: torch counts it among those that share the gradient.
-    out = m.new_full((num_rows, *m.shape[1:]), torch.nan)
-    out = out.scatter_reduce(0, spread(index, m), m, name, include_self=False)
+    out = fold_rows(index, num_rows, m, reduce, empty=torch.nan)
     nothing = torch.ones(num_rows, dtype=torch.bool, device=m.device).index_fill(0, index, False)
     return out.masked_fill(nothing.view(-1, *trailing), 0.0)
+
+
+def _extreme(index: Tensor, num_rows: int, m: Tensor, reduce: str) -> Tensor:
+    """Max or min whose gradient is shared evenly, as that of `scatter_reduce`, among finite rows that attain it."""
+    value = m.detach()
+    top = fold_rows(index, num_rows, value, reduce, empty=0.0)
+    attained = (value == top.index_select(0, index)) & value.isfinite()
+    ties = torch.zeros_like(top).index_add(0, index, attained.to(m.dtype)).clamp(min=1)
+    change = torch.where(attained, (m - value) / ties.index_select(0, index), 0.0)  # zero, with a derivative
+    return top.index_add(0, index, change)
 
 
 def softmax(index: Tensor, num_rows: int, e: Tensor) -> Tensor:

@@ -210,6 +210,9 @@ TABLE: dict[Callable[..., Any], OpRecord] = {f: record for record in RECORDS for
 #: Ops whose result shares memory with their first operand.
 VIEWS = {record.name for record in RECORDS if record.kind == "layout"} | {"detach"}
 
+#: Ops whose result at one place depends on their operands at that place alone, broadcast.
+ELEMENT_WISE = {record.name for record in RECORDS if record.kind == "pointwise"} | {"cast"}
+
 _inferred: dict[Any, tuple[tuple[int, ...], torch.dtype] | None] = {}
 
 

@@ -12,6 +12,7 @@ from grapevine.explain.algorithm import (
     DummyExplainer,
     ExplainerAlgorithm,
     GNNExplainer,
+    GraphMaskExplainer,
     PGExplainer,
 )
 from grapevine.explain.config import ExplainerConfig, ModelConfig, ThresholdConfig
@@ -28,6 +29,7 @@ __all__ = [
     "ExplainerConfig",
     "Explanation",
     "GNNExplainer",
+    "GraphMaskExplainer",
     "HeteroExplanation",
     "ModelConfig",
     "PGExplainer",

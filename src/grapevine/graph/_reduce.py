@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 
 from grapevine.errors import GraphValueError
+from grapevine.ops import fold_rows
 
-_FOLDS = {"sum": "sum", "add": "sum", "mean": "mean", "min": "amin", "max": "amax", "mul": "prod"}
+_REDUCTIONS = ("sum", "add", "mean", "min", "max", "mul", "any")
 
 
 def reduce_rows(src: Tensor, index: Tensor, num_rows: int, reduce: str) -> Tensor:
@@ -16,17 +17,14 @@ def reduce_rows(src: Tensor, index: Tensor, num_rows: int, reduce: str) -> Tenso
     Empty groups are 0 (1 for `"mul"`); `"mean"` of integers is a float, as in a true division; `"any"` keeps
     one row.
     """
-    if reduce != "any" and reduce not in _FOLDS:
-        raise GraphValueError(f"expected reduce to be one of {[*_FOLDS, 'any']}, got {reduce!r}")
-    size = (num_rows, *src.shape[1:])
+    if reduce not in _REDUCTIONS:
+        raise GraphValueError(f"expected reduce to be one of {_REDUCTIONS}, got {reduce!r}")
     index = index.to(torch.int64)
-    rows = index.view(-1, *[1] * (src.dim() - 1)).expand_as(src)
     if reduce == "any":
-        return src.new_zeros(size).scatter_(0, rows, src)
+        return src.new_zeros((num_rows, *src.shape[1:])).index_copy_(0, index, src)
     if reduce in ("sum", "add"):
-        return src.new_zeros(size).scatter_add_(0, rows, src)
+        return src.new_zeros((num_rows, *src.shape[1:])).index_add_(0, index, src)
     if reduce == "mean":
-        count = src.new_zeros(num_rows).scatter_add_(0, index, src.new_ones(index.numel())).clamp_(min=1)
+        count = src.new_zeros(num_rows).index_add_(0, index, src.new_ones(index.numel())).clamp_(min=1)
         return reduce_rows(src, index, num_rows, "sum") / count.view(-1, *[1] * (src.dim() - 1))
-    start = src.new_ones(size) if reduce == "mul" else src.new_zeros(size)
-    return start.scatter_reduce_(0, rows, src, _FOLDS[reduce], include_self=reduce == "mul")
+    return fold_rows(index, num_rows, src, reduce, empty=int(reduce == "mul"))

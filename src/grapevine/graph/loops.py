@@ -9,6 +9,7 @@ from grapevine.errors import GraphTypeError, GraphValueError
 from grapevine.graph._reduce import reduce_rows
 from grapevine.graph.num_nodes import maybe_num_nodes
 from grapevine.graph.sparse import is_torch_sparse_tensor, to_edge_index, to_torch_sparse_tensor
+from grapevine.ops import fold_rows
 
 
 def contains_self_loops(edge_index: Tensor) -> bool:
@@ -177,7 +178,7 @@ def get_self_loop_attr(
 def last_loops(index: Tensor, num_nodes: int) -> Tensor:
     """For every node the last position at which it stands in `index`, -1 where it does not."""
     place = torch.arange(index.numel(), device=index.device)
-    return place.new_full((num_nodes,), -1).scatter_reduce_(0, index.to(torch.int64), place, "amax")
+    return fold_rows(index.to(torch.int64), num_nodes, place, "max", empty=-1)
 
 
 def _with_loops(default: Tensor, row: Tensor, edge_attr: Tensor, loop: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ import json
 import os
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -47,7 +47,7 @@ def save_folder(data: Data | HeteroData, folder: Path) -> None:
         file = f"{number:03d}-{re.sub(r'[^A-Za-z0-9_.-]+', '_', name)}.bin"
         arrays[name] = _write(value, folder, file)
     body = {"format": FORMAT, "class": type(data).__name__, "stores": stores, "arrays": arrays}
-    text = json.dumps({"content": body, "checksum": _text_checksum(body)}, indent=1)
+    text = json.dumps({"content": body, "checksum": text_checksum(body)}, indent=1)
     temporary = folder / f"{MANIFEST}.part"
     temporary.write_text(text)
     os.replace(temporary, folder / MANIFEST)
@@ -56,7 +56,7 @@ def save_folder(data: Data | HeteroData, folder: Path) -> None:
 def load_folder(folder: Path, device: Any, in_memory: int, verify: bool) -> Data | HeteroData:
     """Reads a graph; see `load_graph`."""
     body = _manifest(folder)
-    _check(folder, body["arrays"], verify)
+    check_files(folder, body["arrays"].values(), verify)
     grouped = [record["by_target"] for record in body["stores"] if "by_target" in record]
     for_samplers = {rows[part] for rows in grouped for part in ("ptr", "table")}  # which read main memory
     read = {
@@ -118,7 +118,8 @@ def _write(value: Any, folder: Path, file: str) -> dict[str, Any]:
     return {**entry, "bytes": int(value.nbytes), "crc32": f"{checksum:08x}"}
 
 
-def _text_checksum(body: Any) -> str:
+def text_checksum(body: Any) -> str:
+    """The checksum of a manifest."""
     return f"{zlib.crc32(json.dumps(body, sort_keys=True).encode()):08x}"
 
 
@@ -141,15 +142,15 @@ def _manifest(folder: Path) -> Any:
         raise GraphValueError(
             f"{path}: expected format {FORMAT!r}, got {known!r}; read it with the release that wrote it"
         )
-    if checksum != _text_checksum(body):
+    if checksum != text_checksum(body):
         raise GraphValueError(
-            f"{path}: expected checksum {checksum}, got {_text_checksum(body)}; save the graph again"
+            f"{path}: expected checksum {checksum}, got {text_checksum(body)}; save the graph again"
         )
     return body
 
 
-def _check(folder: Path, arrays: dict[str, Any], verify: bool) -> None:
-    """Compares all files with the manifest, several at once."""
+def check_files(folder: Path, entries: Iterable[dict[str, Any]], verify: bool) -> None:
+    """Compares files with the sizes (and, to verify, the checksums) that a manifest has of them, several at once."""
 
     def check(entry: dict[str, Any]) -> None:
         path = folder / entry["file"]
@@ -172,7 +173,7 @@ def _check(folder: Path, arrays: dict[str, Any], verify: bool) -> None:
             )
 
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        list(pool.map(check, arrays.values()))
+        list(pool.map(check, entries))
 
 
 def _read(path: Path, entry: dict[str, Any], device: Any, in_memory: int) -> Any:

@@ -79,7 +79,7 @@ def filter_data(data: Data, sample: SamplerOutput, memory: RowMemory | None = No
     _nodes(store, out._store, sample.node, memory)
     count = sample.node.numel()
     _edges(store, out._store, sample.row, sample.col, sample.edge, (count, count), memory)
-    _annotate(out, sample)
+    annotate(out, sample)
     return out
 
 
@@ -96,7 +96,7 @@ def filter_hetero_data(
         edge = (sample.edge or {}).get(key)
         size = (sample.node.get(key[0], none).numel(), sample.node.get(key[-1], none).numel())
         _edges(links, out[key], sample.row.get(key, none), sample.col.get(key, none), edge, size, memory)
-    _annotate(out, sample)
+    annotate(out, sample)
     return out
 
 
@@ -128,11 +128,11 @@ def filter_remote(data: Remote, sample: Any, custom_cls: Any = None) -> Data | H
             wanted.append(dataclasses.replace(described, index=ids))
     for described, values in zip(wanted, features.multi_get_tensor(wanted, convert_type=True)):
         (out if described.group_name is None else out[described.group_name])[described.attr_name] = values
-    _annotate(out, sample)
+    annotate(out, sample)
     return out
 
 
-def _annotate(out: Any, sample: Any) -> None:
+def annotate(out: Any, sample: Any) -> None:
     """Adds where nodes and edges come from: ids, hops, seeds."""
     if isinstance(sample, SamplerOutput):
         _identify(out._store, sample.node, "n_id")

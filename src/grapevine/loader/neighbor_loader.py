@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import singledispatch
 from typing import Any
 
 from torch import Tensor
+from typing_extensions import Self
 
 from grapevine.data import Data, HeteroData
 from grapevine.errors import GraphValueError
@@ -13,6 +15,17 @@ from grapevine.loader.link_loader import LinkLoader
 from grapevine.loader.node_loader import NodeLoader
 from grapevine.sampler import HGTSampler, NeighborSampler, SubgraphType
 from grapevine.sampler.remote import Remote
+
+
+@singledispatch
+def loader_class(data: Any, asked: type) -> type:
+    """The class of loaders for a kind of graph: the one that was asked for, or another that does the same elsewhere.
+
+    Args:
+        data: the graph; kinds of graphs that bring their own loaders register here.
+        asked: `NeighborLoader` or `LinkNeighborLoader`, or a class derived from one.
+    """
+    return asked
 
 
 class NeighborLoader(NodeLoader):
@@ -52,6 +65,10 @@ class NeighborLoader(NodeLoader):
 
     Source: Hamilton et al., Inductive Representation Learning on Large Graphs, arXiv:1706.02216.
     """
+
+    def __new__(cls, data: Any = None, *args: Any, **kwargs: Any) -> Self:
+        made: Self = super().__new__(loader_class(data, cls))
+        return made
 
     def __init__(
         self,
@@ -137,6 +154,10 @@ class LinkNeighborLoader(LinkLoader):
         >>> next(iter(loader)).edge_label
         tensor([1., 1., 1., 0., 0., 0.])
     """
+
+    def __new__(cls, data: Any = None, *args: Any, **kwargs: Any) -> Self:
+        made: Self = super().__new__(loader_class(data, cls))
+        return made
 
     def __init__(
         self,

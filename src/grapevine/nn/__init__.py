@@ -30,6 +30,7 @@ from grapevine.nn._summary import summary
 from grapevine.nn.aggr import *
 from grapevine.nn.attention import *
 from grapevine.nn.conv import *
+from grapevine.nn.data_parallel import DataParallel
 from grapevine.nn.dense import *
 from grapevine.nn.encoding import PositionalEncoding, TemporalEncoding
 from grapevine.nn.functional import *
@@ -43,6 +44,7 @@ from grapevine.nn.to_hetero import to_hetero, to_hetero_with_bases
 from grapevine.nn.unpool import *
 
 __all__ = [
+    "DataParallel",
     "PositionalEncoding",
     "Reshape",
     "Sequential",

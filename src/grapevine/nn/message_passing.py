@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.utils.hooks import RemovableHandle
 
 from grapevine import engine
-from grapevine.edges import Edges, native
+from grapevine.edges import Edges, native, slip_of_sparse
 from grapevine.errors import GraphTypeError, GraphValueError
 from grapevine.graph import is_torch_sparse_tensor, to_edge_index
 from grapevine.nn.aggr import Aggregation
@@ -66,9 +66,13 @@ class _Asking:
 
     #: The arguments of each method with their defaults, and whether it takes any others.
     _asked: dict[str, tuple[dict[str, Any], bool]]
+    #: Whether `forward` is one of this package's.
+    _shipped: bool
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)  # read here, once a class: compilers cannot read signatures
+        forward = getattr(cls, "forward", None)
+        cls._shipped = str(getattr(forward, "__module__", "")).startswith("grapevine.")
         cls._asked = {name: _parameters(getattr(cls, name), skip) for name, skip in _METHODS.items()}
 
 
@@ -199,7 +203,7 @@ class MessagePassing(_Asking, torch.nn.Module):
 
     def __call__(self, *inputs: Any, **options: Any) -> Any:
         # Shipped layers look at an adjacency before they propagate; others may want the matrix that they are given.
-        if not torch.compiler.is_compiling() and str(type(self).forward.__module__).startswith("grapevine."):
+        if self._shipped and not torch.compiler.is_compiling():
             inputs = tuple(i if isinstance(i, Tensor) else native(i) for i in inputs)
             options = {name: o if isinstance(o, Tensor) else native(o) for name, o in options.items()}
         return super().__call__(*inputs, **options)
@@ -265,7 +269,7 @@ class MessagePassing(_Asking, torch.nn.Module):
     def _edge_update(self, given: _Given, size: Any) -> Tensor:  # no lazy tensor of its frame outlives it
         inputs = self._arguments("edge_update", given)
         edge_index, size, inputs = self._before("edge_update", given.adjacency, size, inputs)
-        out = _settled(self.edge_update(**inputs))
+        out = _settled(self.edge_update(**inputs), engine.edge_values)
         return self._after("edge_update", out, edge_index, size, inputs)
 
     def _arguments(self, method: str, given: _Given) -> dict[str, Any]:
@@ -389,11 +393,9 @@ class MessagePassing(_Asking, torch.nn.Module):
         return f"{type(self).__name__}({getattr(self, 'channels', '')})"
 
 
-def _settled(out: Any) -> Any:
-    """Real tensors in place of lazy ones, also inside a tuple."""
-    if isinstance(out, tuple):
-        return tuple(engine.materialise(o) for o in out)
-    return engine.materialise(out)
+def _settled(out: Any, real: Callable[[Any], Any] = engine.materialise) -> Any:
+    """Real tensors in place of lazy ones, also inside a tuple; `real` makes one of the other."""
+    return tuple(map(real, out)) if isinstance(out, tuple) else real(out)
 
 
 class _Given:
@@ -462,6 +464,8 @@ class _Given:
             sizes[side] = rows
         elif sizes[side] != rows:
             which = "source" if side == 0 else "destination"
+            if instead := slip_of_sparse(self.adjacency):
+                raise GraphValueError(f"expected an adjacency of {rows} nodes, got a sparse tensor{instead}")
             raise GraphValueError(
                 f"expected {sizes[side]} rows of {name!r} for the {which} nodes, got {rows} "
                 f"(shape {list(value.shape)}); "

@@ -4,14 +4,18 @@ They know no graph container and no autograd: `grapevine.engine.kernels` gives t
 """
 
 from grapevine.ops._backend import Backend, Op, backend
+from grapevine.ops._fold import fold_rows
 from grapevine.ops.alias_tables import alias_tables
 from grapevine.ops.edge_dot import edge_dot
 from grapevine.ops.edge_program import edge_outputs, edge_program
 from grapevine.ops.extreme_backward import extreme_backward
+from grapevine.ops.farthest_points import farthest_points
 from grapevine.ops.gather_file import gather_file
 from grapevine.ops.gather_reduce import gather_reduce
 from grapevine.ops.gather_rows import gather_rows
+from grapevine.ops.number_edges import number_edges
 from grapevine.ops.order import Order
+from grapevine.ops.pick_edges import pick_edges
 from grapevine.ops.random_walks import random_walks
 from grapevine.ops.sample_neighbors import Relation, Sampled, SampleRequest, sample_neighbors
 from grapevine.ops.segment_softmax import segment_softmax, segment_softmax_backward
@@ -30,9 +34,13 @@ __all__ = [
     "edge_outputs",
     "edge_program",
     "extreme_backward",
+    "farthest_points",
+    "fold_rows",
     "gather_file",
     "gather_reduce",
     "gather_rows",
+    "number_edges",
+    "pick_edges",
     "random_walks",
     "sample_neighbors",
     "segment_softmax",

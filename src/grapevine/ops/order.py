@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Order:
     """Edges sorted (stably) by one endpoint, as compressed rows.
 
@@ -18,18 +17,37 @@ class Order:
     Args:
         ptr: `(R + 1,)`, non-decreasing, from 0 to E.
         perm: `(E,)` edge ids; None means the identity (the edges came sorted).
-        other: `(E,)` opposite endpoints; None where there is no other side (a plain grouping).
+        other: `(E,)` opposite endpoints, or what builds them when a kernel first asks (those that reduce rows of edges
+            never do); None where there is no other side (a plain grouping).
         num_rows: R.
         num_other: the number of opposite nodes.
         num_edges: E.
     """
 
-    ptr: Tensor
-    perm: Tensor | None
-    other: Tensor | None
-    num_rows: int
-    num_other: int
-    num_edges: int
+    __slots__ = ("_other", "num_edges", "num_other", "num_rows", "perm", "ptr")
+
+    def __init__(
+        self,
+        ptr: Tensor,
+        perm: Tensor | None,
+        other: Tensor | Callable[[], Tensor] | None,
+        num_rows: int,
+        num_other: int,
+        num_edges: int,
+    ) -> None:
+        self.ptr = ptr
+        self.perm = perm
+        self._other = other
+        self.num_rows = num_rows
+        self.num_other = num_other
+        self.num_edges = num_edges
+
+    @property
+    def other(self) -> Tensor | None:
+        """`(E,)` opposite endpoints."""
+        if callable(self._other):
+            self._other = self._other()
+        return self._other
 
     def rows(self) -> Tensor:
         """The row of every position, `(E,)` int64."""

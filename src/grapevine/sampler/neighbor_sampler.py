@@ -84,7 +84,7 @@ class NeighborSampler(BaseSampler):
         ):
             if value not in allowed:
                 raise GraphValueError(f"expected {name} to be one of {allowed}, got {value!r}")
-        self.graph: SampledGraph = sampled_graph(data, time_attr, weight_attr, sample_direction == "backward")
+        self.graph = self._read(data, time_attr, weight_attr, sample_direction == "backward")
         if share_memory:
             self._share_memory()
         self.time_attr = time_attr
@@ -115,6 +115,16 @@ class NeighborSampler(BaseSampler):
         fanouts: Any = numbers.get_values(edge_types) if edge_types else {None: numbers.values}
         self._fanouts: dict[Any, list[int]] = fanouts
         self._num_neighbors = numbers
+
+    def _read(
+        self, data: Any, time_attr: str | None, weight_attr: str | None, backward: bool
+    ) -> SampledGraph:
+        """The graph to sample from."""
+        return sampled_graph(data, time_attr, weight_attr, backward)
+
+    def _draw(self, request: SampleRequest) -> Sampled:
+        """One batch of it."""
+        return sample_neighbors(request)
 
     def _fanouts_of(self, key: Any) -> list[int]:
         return self._fanouts[key]
@@ -205,7 +215,7 @@ class NeighborSampler(BaseSampler):
             self.temporal_strategy == "last",
             self.expand == "all",
         )
-        out = self._output(sample_neighbors(request))
+        out = self._output(self._draw(request))
         if self.subgraph_type is SubgraphType.bidirectional:
             return out.to_bidirectional(self.keep_orig_edges)
         return out

@@ -112,7 +112,7 @@ def segment(src: Tensor, ptr: Tensor, reduce: str = "sum") -> Tensor:
 def softmax(
     src: Tensor,
     index: Tensor | None = None,
-    ptr: Tensor | None = None,
+    ptr: Tensor | int | None = None,
     num_nodes: int | None = None,
     dim: int = 0,
 ) -> Tensor:
@@ -123,7 +123,7 @@ def softmax(
     Args:
         src: scores, lazy or real.
         index: `(src.size(dim),)` group of each entry; or
-        ptr: `(R + 1,)` for consecutive groups.
+        ptr: `(R + 1,)` for consecutive groups; a number is `num_nodes`, whose place this once was.
         num_nodes: number of groups.
         dim: the axis of the entries.
 
@@ -134,6 +134,8 @@ def softmax(
         >>> softmax(torch.tensor([1.0, 1.0, 5.0]), torch.tensor([0, 0, 1]))
         tensor([0.5000, 0.5000, 1.0000])
     """
+    if isinstance(ptr, int):
+        ptr, num_nodes = None, ptr
     ndim = src.dim()
     axis = dim + ndim if dim < 0 else dim
     if axis != 0:

@@ -11,6 +11,7 @@ from tests.nn.peer import SQUARE, assert_close, assert_same_as_peer, assert_same
 from grapevine.errors import GraphValueError
 from grapevine.nn import conv
 from grapevine.nn.attention import PerformerAttention
+from grapevine.nn.attention._ragged import blocks
 from grapevine.nn.attention.performer import orthogonal_matrix
 
 pyg = pytest.importorskip("torch_geometric.nn")
@@ -75,3 +76,43 @@ def test_orthogonal_matrix() -> None:
     assert matrix.shape == (10, 4)
     for block in matrix.split(4):
         assert_close(block @ block.t(), torch.eye(len(block)))
+
+
+# -- blocks of graphs of similar size ------------------------------------------------------------------------
+
+UNEVEN = [3, 0, 200, 2, 20, 200, 9, 130, 1, 0]
+
+
+def test_blocks_hold_graphs_of_similar_size() -> None:
+    batch = torch.arange(len(UNEVEN)).repeat_interleave(torch.tensor(UNEVEN))
+    found = blocks(batch)
+    assert [block.shape for block in found.blocks] == [(4, 200), (4, 9)]
+    assert found.sizes == [550, 15] and found.largest == 200
+    assert blocks(batch) is found
+    padded = sum(b * m**2 for b, m in (block.shape for block in found.blocks))
+    assert padded < 2 * sum(n**2 for n in UNEVEN) + (1 << 17)
+    with pytest.raises(GraphValueError, match="in ascending order"):
+        blocks(torch.tensor([0, 1, 0]))
+
+
+@pytest.mark.parametrize("attn_type", ["multihead", "performer"])
+def test_uneven_graphs(attn_type: str) -> None:
+    batch = torch.arange(len(UNEVEN)).repeat_interleave(torch.tensor(UNEVEN))
+    bias = {"attn_kwargs": {"qkv_bias": True, "head_channels": 4}} if attn_type == "performer" else {}
+    ours, theirs = (nn.GPSConv(8, None, 2, attn_type=attn_type, **bias) for nn in (conv, pyg))
+    edge_index = torch.empty(2, 0, dtype=torch.long)
+    assert_same_as_peer(ours, theirs, normal(len(batch), 8), edge_index, batch, train=True)
+    assert (
+        ours(torch.empty(0, 8), edge_index, batch[:0]).shape == (0, 8) if attn_type == "performer" else True
+    )
+
+
+def test_attention_in_blocks_is_transformed() -> None:
+    """Transforms, under which no size may depend on values, take the dense way."""
+    layer, x = conv.GPSConv(8, None, 2).eval(), normal(8, 8)
+
+    def total(x: Any) -> Any:
+        return layer(x, GRAPH.edge_index, BATCH).square().sum()
+
+    leaf = x.clone().requires_grad_()
+    assert_close(torch.func.grad(total)(x), torch.autograd.grad(total(leaf), leaf)[0])

@@ -10,8 +10,9 @@ from tests.nn.peer import assert_close, assert_same_as_peer, assert_same_start, 
 from torch import Tensor
 
 import grapevine as gv
-from grapevine.errors import GraphValueError
+from grapevine.errors import GraphIndexError, GraphValueError
 from grapevine.nn import conv
+from grapevine.nn.conv import _joined
 from grapevine.nn.module_dict import ModuleDict, ParameterDict
 from grapevine.utils import to_torch_csr_tensor
 
@@ -143,6 +144,35 @@ def test_hetero_layers_take_edges() -> None:
     expected, actual = layer(x_dict(), index), layer(x_dict(), edges)
     for key in NODES:
         assert_close(actual[key], expected[key])
+
+
+@pytest.mark.parametrize("name", ["HGTConv", "HANConv"])
+def test_edges_are_joined_once_and_changes_are_noticed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    layer, x, edges = getattr(conv, name)(6, 8, METADATA, 2), x_dict(), edge_index_dict()
+    built: list[Any] = []
+    real = _joined.known_good
+    monkeypatch.setattr(_joined, "known_good", lambda *args: built.append(args) or real(*args))
+    layer(x, edges)
+    once = len(built)
+    assert once and layer(x, edges) and len(built) == once
+    edges[EDGES[1]][1, 0] = (edges[EDGES[1]][1, 0] + 1) % NODES["author"]
+    changed = layer(x, edges)
+    assert len(built) == 2 * once
+    expected = layer(x, {key: index.clone() for key, index in edges.items()})
+    for key in NODES:
+        assert_close(changed[key].detach(), expected[key].detach())
+    with pytest.raises(GraphIndexError, match="9"):
+        layer(x, edges | {EDGES[3]: torch.tensor([[0], [9]])})
+
+
+def test_hgt_takes_types_in_any_order_and_without_edges() -> None:
+    layer, x, edges = conv.HGTConv(6, 8, METADATA, 2), x_dict(), edge_index_dict()
+    expected, turned = layer(x, edges), layer(dict(reversed(x.items())), edges)
+    assert list(turned) == ["venue", "author", "paper"]
+    for key in NODES:
+        assert_close(turned[key].detach(), expected[key].detach())
+    lonely = layer(x, {})
+    assert_close(lonely["venue"].detach(), layer.out_lin({"venue": torch.zeros(3, 8)})["venue"].detach())
 
 
 # -- dictionaries of modules and parameters ------------------------------------------------------------------

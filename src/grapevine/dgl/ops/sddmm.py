@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from grapevine.dgl.base import DGLError
 from grapevine.dgl.function.algebra import OPERATIONS, READ, lowered, message, stored
 from grapevine.dgl.structure import GraphStructure
-from grapevine.edges import Edges, known_good
+from grapevine.edges import Edges
 from grapevine.engine import kernels
+from grapevine.engine.incidence import incidence
 from grapevine.engine.mode import records
 from grapevine.engine.plan import note
 from grapevine.engine.planner import FLOATS
-from grapevine.ops import Order
 
 _NAMES = [
     f"{x}_{op}_{y}" for x in "uve" for y in "uve" if x != y for op in ("add", "sub", "mul", "div", "dot")
@@ -81,10 +79,9 @@ def _on(relation: Edges, op: str, x: Any, y: Any, x_target: str, y_target: str) 
     elif op == "copy_rhs":
         m = READ[y_target](relation, lowered(y))
     elif op in OPERATIONS:
-        if op == "dot":
-            given = _edge_by_edge(relation, x, y, x_target, y_target)
-            if given is not None:
-                return given
+        given = _edge_by_edge(relation, x, y, x_target, y_target) if op == "dot" else None
+        if given is not None:
+            return given
         m = message(relation, op, x, y, x_target, y_target)
     else:
         raise DGLError(f"unknown op {op!r}; choose one of {', '.join(OPERATIONS)}, copy_lhs, copy_rhs")
@@ -92,10 +89,9 @@ def _on(relation: Edges, op: str, x: Any, y: Any, x_target: str, y_target: str) 
 
 
 def _edge_by_edge(relation: Edges, x: Tensor, y: Tensor, x_target: str, y_target: str) -> Tensor | None:
-    """`e_dot_v` and its like, in the order of the edges; None where the planner has to see the message.
+    """`e_dot_v` and its like, as the planner has it; None where the planner has to see the message.
 
-    The features of edges, the most there is to read, are then read one after the other, and nothing is sorted: on a
-    graph that serves once, that and the recording would cost more than the products.
+    On a graph that serves once the recording would cost as much as the products.
     """
     if y_target == "e":
         x, y, x_target, y_target = y, x, y_target, x_target
@@ -106,46 +102,10 @@ def _edge_by_edge(relation: Edges, x: Tensor, y: Tensor, x_target: str, y_target
     fits = (x.shape[0], y.shape[0]) == rows
     if not (plain and fits and records(x, rows[0]) and records(y, rows[0])) or x.is_cuda:
         return None
-    out = kernels.dot(
-        _incidence(relation, y_target), kernels.flat(x), kernels.flat(y), x.shape[1:-1].numel(), "other"
-    )
+    joined = incidence(relation, y_target == "v")
+    out = kernels.dot(joined, kernels.flat(x), kernels.flat(y), x.shape[1:-1].numel())
     note("kernel", "edges", (*x.shape[:-1], 1), "edge_dot", out)
     return out.view(*x.shape[:-1], 1)
-
-
-def _incidence(relation: Edges, end: str) -> Edges:
-    """One edge from an end (`v` or `u`) of every edge to the edge itself; sorted as it comes."""
-
-    def build() -> Edges:
-        node, count = (
-            (relation.dst_index, relation.num_dst) if end == "v" else (relation.src_index, relation.num_src)
-        )
-        edges = relation.num_edges
-        ids, ptr = _counted(edges, node.device)
-        joined = known_good(node, ids, (count, edges))
-        if edges < 2**31 - 1:
-            joined._core.orders[1] = Order(ptr, None, node.to(torch.int32), edges, count, edges)
-        return joined
-
-    return relation.derived(("incidence", end), build)
-
-
-def _counted(edges: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """`0, 1, ...` as ids of edges, and as the ends of rows with one edge each; shared by small graphs."""
-    if edges >= _SHARED or device.type != "cpu":
-        ids = torch.arange(edges + 1, device=device)
-        return ids[:-1], ids.to(torch.int32)
-    ids, ptr = _numbers()
-    return ids[:edges], ptr[: edges + 1]
-
-
-_SHARED = 1 << 18
-
-
-@functools.cache
-def _numbers() -> tuple[Tensor, Tensor]:
-    ids = torch.arange(_SHARED)
-    return ids, ids.to(torch.int32)
 
 
 def copy_u(g: GraphStructure, x: Any) -> Any:

@@ -5,6 +5,7 @@ from grapevine.explain.algorithm.base import ExplainerAlgorithm
 from grapevine.explain.algorithm.captum_explainer import CaptumExplainer
 from grapevine.explain.algorithm.dummy_explainer import DummyExplainer
 from grapevine.explain.algorithm.gnn_explainer import GNNExplainer
+from grapevine.explain.algorithm.graphmask_explainer import GraphMaskExplainer
 from grapevine.explain.algorithm.pg_explainer import PGExplainer
 
 __all__ = [
@@ -13,5 +14,6 @@ __all__ = [
     "DummyExplainer",
     "ExplainerAlgorithm",
     "GNNExplainer",
+    "GraphMaskExplainer",
     "PGExplainer",
 ]

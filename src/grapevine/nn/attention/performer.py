@@ -43,6 +43,8 @@ class PerformerProjection(torch.nn.Module):
 
     Forward:
         q, k, v: (B, H, N, C) each.
+        absent: a key (1, H, 1, C) that counts `missing` times more, with values of zero.
+        missing: how often.
 
     Returns:
         (B, H, N, C).
@@ -64,10 +66,13 @@ class PerformerProjection(torch.nn.Module):
         self.register_buffer("projection_matrix", orthogonal_matrix(self.num_rows, num_cols))
         self.kernel = kernel
 
-    def forward(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    def forward(
+        self, q: Tensor, k: Tensor, v: Tensor, absent: Tensor | None = None, missing: int = 0
+    ) -> Tensor:
         q, k = self._features(q), self._features(k)
         out = q @ (k.transpose(-2, -1) @ v)
-        return out * (1.0 / (q @ k.sum(-2).unsqueeze(-1)))
+        total = k.sum(-2) if absent is None else k.sum(-2) + missing * self._features(absent).sum(-2)
+        return out * (1.0 / (q @ total.unsqueeze(-1)))
 
     def _features(self, x: Tensor) -> Tensor:
         return self.kernel(x @ self.projection_matrix.t()) + 1e-3
@@ -88,6 +93,7 @@ class PerformerAttention(torch.nn.Module):
     Forward:
         x: padded node features, (B, N, F).
         mask: which nodes there are, bool (B, N); None: all.
+        missing: number of padded nodes of each row that were left out of `x`.
 
     Returns:
         (B, N, F).
@@ -126,12 +132,17 @@ class PerformerAttention(torch.nn.Module):
         self.attn_out = Linear(inner, channels, bias=attn_out_bias)
         self.dropout = Dropout(dropout)
 
-    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        q, k, v = (lin(x).unflatten(-1, (self.heads, -1)).transpose(1, 2) for lin in (self.q, self.k, self.v))
+    def forward(self, x: Tensor, mask: Tensor | None = None, missing: int = 0) -> Tensor:
+        q, k, v = (self._heads(lin, x) for lin in (self.q, self.k, self.v))
         if mask is not None:
             v = v.masked_fill(~mask[:, None, :, None], 0.0)
-        out = self.fast_attn(q, k, v).transpose(1, 2).flatten(2)
+        absent = self._heads(self.k, x.new_zeros(1, 1, x.shape[-1])) if missing else None
+        out = self.fast_attn(q, k, v, absent, missing).transpose(1, 2).flatten(2)
         return self.dropout(self.attn_out(out))
+
+    def _heads(self, lin: Linear, x: Tensor) -> Tensor:
+        """(B, N, F) -> (B, H, N, C)."""
+        return lin(x).unflatten(-1, (self.heads, -1)).transpose(1, 2)
 
     @torch.no_grad()
     def redraw_projection_matrix(self) -> None:

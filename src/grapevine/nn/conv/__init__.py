@@ -57,6 +57,7 @@ from grapevine.nn.conv.tag_conv import TAGConv
 from grapevine.nn.conv.transformer_conv import TransformerConv
 from grapevine.nn.conv.wl_conv import WLConv
 from grapevine.nn.conv.wl_conv_continuous import WLConvContinuous
+from grapevine.nn.conv.x_conv import XConv
 from grapevine.nn.message_passing import MessagePassing
 
 ECConv = NNConv
@@ -125,4 +126,5 @@ __all__ = [
     "TransformerConv",
     "WLConv",
     "WLConvContinuous",
+    "XConv",
 ]

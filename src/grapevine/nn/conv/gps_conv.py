@@ -11,10 +11,31 @@ from torch import Tensor
 from torch.nn import Dropout, Linear, Sequential
 
 from grapevine.errors import GraphValueError
+from grapevine.nn.attention._ragged import attend
 from grapevine.nn.attention.performer import PerformerAttention
 from grapevine.nn.inits import reset
 from grapevine.nn.resolver import activation_resolver, normalization_resolver
-from grapevine.utils import to_dense_batch
+
+
+def all_pairs(batch: Tensor | None, num_nodes: int) -> Tensor:
+    """Edges from every node of a graph to every one, itself included, int64 (2, E), sorted by target.
+
+    Example:
+        >>> all_pairs(torch.tensor([0, 1, 1]), 3)
+        tensor([[0, 1, 2, 1, 2],
+                [0, 1, 1, 2, 2]])
+    """
+    nodes = torch.arange(num_nodes) if batch is None else torch.arange(num_nodes, device=batch.device)
+    if batch is None:
+        return torch.stack([nodes.repeat(num_nodes), nodes.repeat_interleave(num_nodes)])
+    counts = batch.bincount()
+    first = counts.cumsum(0) - counts
+    sources = counts[batch]  # of each target
+    target = nodes.repeat_interleave(sources)
+    begin = (sources.cumsum(0) - sources)[target]
+    return torch.stack(
+        [torch.arange(target.numel(), device=batch.device) - begin + first[batch][target], target]
+    )
 
 
 class GPSConv(torch.nn.Module):
@@ -29,7 +50,8 @@ class GPSConv(torch.nn.Module):
     Args:
         channels: features F of a node.
         conv: the layer that sends along the edges, F to F features; None: attention alone.
-        heads: number of attention heads.
+        heads: number of attention heads; or a layer such as `TransformerConv`, F to F features, which attends along the
+            edges between all pairs of nodes of a graph.
         dropout: probability with which an intermediate value is dropped in training.
         act: activation of the MLP.
         act_kwargs: its arguments.
@@ -47,8 +69,11 @@ class GPSConv(torch.nn.Module):
     Returns:
         (N, F).
 
+    Graphs of similar size attend together: time and memory grow with the sum of the squared sizes, not with the number
+    of graphs times the largest squared.
+
     Raises:
-        GraphValueError: for another `attn_type`.
+        GraphValueError: for another `attn_type`, or a `batch` that is not sorted.
 
     Example:
         >>> conv = GPSConv(4, conv=None, heads=2)
@@ -62,7 +87,7 @@ class GPSConv(torch.nn.Module):
         self,
         channels: int,
         conv: torch.nn.Module | None,
-        heads: int = 1,
+        heads: int | torch.nn.Module = 1,
         dropout: float = 0.0,
         act: str = "relu",
         act_kwargs: dict[str, Any] | None = None,
@@ -74,11 +99,13 @@ class GPSConv(torch.nn.Module):
         super().__init__()
         self.channels = channels
         self.conv = conv
-        self.heads = heads
         self.dropout = dropout
         self.attn_type = attn_type
         self.attn: Any
-        if attn_type == "multihead":
+        self.heads = heads if isinstance(heads, int) else int(getattr(heads, "heads", 1))
+        if isinstance(heads, torch.nn.Module):
+            self.attn, self.attn_type = heads, "layer"
+        elif attn_type == "multihead":
             self.attn = torch.nn.MultiheadAttention(channels, heads, batch_first=True, **(attn_kwargs or {}))
         elif attn_type == "performer":
             self.attn = PerformerAttention(channels=channels, heads=heads, **(attn_kwargs or {}))
@@ -101,7 +128,10 @@ class GPSConv(torch.nn.Module):
     def reset_parameters(self) -> None:
         """Draws new numbers."""
         reset(self.conv)
-        self.attn._reset_parameters()
+        if isinstance(self.attn, torch.nn.MultiheadAttention | PerformerAttention):
+            self.attn._reset_parameters()
+        else:
+            reset(self.attn)
         reset(self.mlp)
         for norm in (self.norm1, self.norm2, self.norm3):
             reset(norm)
@@ -110,17 +140,22 @@ class GPSConv(torch.nn.Module):
         parts = []
         if self.conv is not None:
             parts.append(self._beside(self.conv(x, edge_index, **kwargs), x, self.norm1, batch))
-        parts.append(self._beside(self._attend(x, batch), x, self.norm2, batch))
+        if self.attn_type == "layer":
+            found = self.attn(x, all_pairs(batch, x.size(0)).to(x.device))
+        else:
+            found = attend(self._attend, x, batch)
+        parts.append(self._beside(found, x, self.norm2, batch))
         out = sum(parts)
         return self._normed(out + self.mlp(out), self.norm3, batch)
 
-    def _attend(self, x: Tensor, batch: Tensor | None) -> Tensor:
-        h, mask = to_dense_batch(x, batch)
-        if isinstance(self.attn, torch.nn.MultiheadAttention):
-            h, _ = self.attn(h, h, h, key_padding_mask=~mask, need_weights=False)
-        else:
-            h = self.attn(h, mask=mask)
-        return h[mask]
+    def _attend(self, h: Tensor, mask: Tensor | None, missing: int) -> Tensor:
+        """Attention within each row of padded graphs, (B, M, F)."""
+        if not isinstance(self.attn, torch.nn.MultiheadAttention):
+            out: Tensor = self.attn(h, mask, missing)
+            return out
+        absent = None if mask is None else ~mask
+        out, _ = self.attn(h, h, h, key_padding_mask=absent, need_weights=False)
+        return out
 
     def _beside(self, h: Tensor, x: Tensor, norm: Any, batch: Tensor | None) -> Tensor:
         """A residual connection, normalised."""

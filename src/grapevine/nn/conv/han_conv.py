@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import accumulate
 from typing import Any
 
 import torch
@@ -11,12 +12,10 @@ from torch import Tensor
 from torch.nn import Linear as TorchLinear
 from torch.nn import ModuleDict, Parameter, ParameterDict
 
+from grapevine.nn.conv._joined import EdgeType, Part, Rows, joined, rows_at
 from grapevine.nn.dense.linear import Linear
 from grapevine.nn.inits import glorot, reset
 from grapevine.nn.message_passing import MessagePassing
-from grapevine.utils import softmax
-
-EdgeType = tuple[str, str, str]
 
 
 class HANConv(MessagePassing):
@@ -102,39 +101,58 @@ class HANConv(MessagePassing):
         return_semantic_attention_weights: bool = False,
     ) -> Any:
         nodes = {key: self.proj[key](x).unflatten(1, (self.heads, -1)) for key, x in x_dict.items()}
-        found: dict[str, list[Tensor]] = {key: [] for key in x_dict}
-        for edge_type, edge_index in edge_index_dict.items():
-            name, x = "__".join(edge_type), (nodes[edge_type[0]], nodes[edge_type[-1]])
-            alpha = ((x[0] * self.lin_src[name]).sum(-1), (x[1] * self.lin_dst[name]).sum(-1))
-            found[edge_type[-1]].append(self.propagate(edge_index, x=x, alpha=alpha).flatten(1).relu())
-        merged = {key: self._merged(outs) for key, outs in found.items()}
+        found = self._attended(nodes, edge_index_dict) if edge_index_dict else {}
+        merged = {key: self._merged(found.get(key)) for key in x_dict}
         out = {key: x for key, (x, _) in merged.items()}
         if return_semantic_attention_weights:
             return out, {key: beta for key, (_, beta) in merged.items()}
         return out
 
-    def _merged(self, outs: list[Tensor]) -> tuple[Tensor | None, Tensor | None]:
-        """What the edge types brought, (N, F') each, as one; and how much each counts."""
-        if not outs:
+    def _attended(
+        self, nodes: Mapping[str, Tensor], edge_index_dict: Mapping[EdgeType, Any]
+    ) -> dict[str, Tensor]:
+        """What R edge types bring to the N nodes of each type, (R, N, F'): one pass over the edges of all types."""
+        sizes = {key: len(x) for key, x in nodes.items()}
+        starts = dict(zip(sizes, accumulate(sizes.values(), initial=0)))
+        sources, targets = (rows_at(end, sizes, edge_index_dict) for end in (0, -1))
+        # A score belongs to a node and an edge type, a message to the node alone.
+        scored, sent = {}, {}
+        for key, target in targets.start.items():
+            size = (sizes[key[0]], sizes[key[-1]])
+            scored[key] = Part(sources.start[key], target, size)
+            sent[key] = Part(starts[key[0]], target, size)
+        edges = joined(edge_index_dict, scored, (sources.total, targets.total))
+        score = edges.src(self._scores(nodes, sources, self.lin_src))
+        score = score + edges.dst(self._scores(nodes, targets, self.lin_dst))
+        alpha = edges.softmax(F.leaky_relu(score, self.negative_slope))
+        alpha = F.dropout(alpha, p=self.dropout, training=self.training)
+
+        edges = joined(edge_index_dict, sent, (sum(sizes.values()), targets.total))
+        x = torch.cat(list(nodes.values()))
+        out = self.propagate(edges, x=x, alpha=alpha, size=edges.size).flatten(1).relu()
+        outs = out.split([len(types) * sizes[key] for key, types in targets.types.items()])
+        return {
+            key: h.view(len(types), sizes[key], -1) for (key, types), h in zip(targets.types.items(), outs)
+        }
+
+    def _scores(self, nodes: Mapping[str, Tensor], rows: Rows, vectors: Any) -> Tensor:
+        """The product of each node with the vector of each edge type at it, (rows, H)."""
+        found = []
+        for key, types in rows.types.items():
+            of_types = torch.cat([vectors["__".join(edge_type)] for edge_type in types])
+            found.append(torch.einsum("nhd,rhd->rnh", nodes[key], of_types).flatten(0, 1))
+        return torch.cat(found)
+
+    def _merged(self, z: Tensor | None) -> tuple[Tensor | None, Tensor | None]:
+        """What the edge types brought, (R, N, F'), as one; and how much each counts."""
+        if z is None:
             return None, None
-        z = torch.stack(outs)
         if z.numel() == 0:
             return z[0], None
         beta = (self.q * self.k_lin(z).tanh().mean(1)).sum(-1).softmax(0)
         return (beta.view(-1, 1, 1) * z).sum(0), beta
 
-    def message(
-        self,
-        x_j: Tensor,
-        alpha_i: Tensor,
-        alpha_j: Tensor,
-        index: Tensor,
-        ptr: Tensor | None,
-        size_i: int | None,
-    ) -> Tensor:
-        alpha = F.leaky_relu(alpha_j + alpha_i, self.negative_slope)
-        alpha = softmax(alpha, index, ptr, size_i)
-        alpha = F.dropout(alpha, p=self.dropout, training=self.training)
+    def message(self, x_j: Tensor, alpha: Tensor) -> Tensor:
         return alpha.unsqueeze(-1) * x_j
 
     def __repr__(self) -> str:

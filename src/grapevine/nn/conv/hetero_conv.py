@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
+from functools import reduce
 from typing import Any
 
 import torch
@@ -16,12 +17,11 @@ from grapevine.utils.hetero import check_add_self_loops
 
 EdgeType = tuple[str, str, str]
 _OVER_STACK: dict[str, Any] = {
-    "sum": torch.sum,
-    "mean": torch.mean,
     "min": torch.min,
     "max": torch.max,
     "mul": torch.prod,
 }
+_AGGRS = ("sum", "mean", *_OVER_STACK, "cat")
 
 
 def group(xs: list[Tensor], aggr: str | None) -> Tensor | None:
@@ -47,6 +47,9 @@ def group(xs: list[Tensor], aggr: str | None) -> Tensor | None:
         return xs[0]
     if aggr == "cat":
         return torch.cat(xs, dim=-1)
+    if aggr in ("sum", "mean"):  # needs no stack
+        total = reduce(torch.add, xs)
+        return total if aggr == "sum" else total / len(xs)
     out = _OVER_STACK[aggr](torch.stack(xs), dim=0)
     return out if isinstance(out, Tensor) else out[0]
 
@@ -87,8 +90,8 @@ class HeteroConv(Module):
         super().__init__()
         for edge_type, module in convs.items():
             check_add_self_loops(module, [edge_type])
-        if aggr is not None and aggr not in (*_OVER_STACK, "cat"):
-            raise GraphValueError(f"expected aggr among {', '.join(_OVER_STACK)}, cat or None, got {aggr!r}")
+        if aggr is not None and aggr not in _AGGRS:
+            raise GraphValueError(f"expected aggr among {', '.join(_AGGRS)} or None, got {aggr!r}")
         unused = {edge_type[0] for edge_type in convs} - {edge_type[-1] for edge_type in convs}
         if unused:
             warnings.warn(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import accumulate
 from typing import Any
 
 import torch
@@ -12,14 +13,12 @@ from torch import Tensor
 from torch.nn import Parameter
 
 from grapevine.errors import GraphValueError
+from grapevine.nn.conv._joined import EdgeType, Part, joined, rows_at
 from grapevine.nn.dense.linear import HeteroDictLinear, HeteroLinear
 from grapevine.nn.inits import ones
 from grapevine.nn.message_passing import MessagePassing
 from grapevine.nn.module_dict import ParameterDict
 from grapevine.utils import softmax
-from grapevine.utils.hetero import construct_bipartite_edge_index
-
-EdgeType = tuple[str, str, str]
 
 
 class HGTConv(MessagePassing):
@@ -106,28 +105,38 @@ class HGTConv(MessagePassing):
         self, x_dict: Mapping[str, Tensor], edge_index_dict: Mapping[EdgeType, Any]
     ) -> dict[str, Tensor]:
         kqv = {key: x.unflatten(1, (3, self.heads, -1)).unbind(1) for key, x in self.kqv_lin(x_dict).items()}
-        queries = {key: q for key, (_, q, _) in kqv.items()}
-        # The sources are numbered anew for each edge type, since it maps them by matrices of its own.
-        keys = [self._mapped(self.k_rel, kqv[key[0]][0], key) for key in edge_index_dict]
-        values = [self._mapped(self.v_rel, kqv[key[0]][2], key) for key in edge_index_dict]
-        edge_index, edge_attr = construct_bipartite_edge_index(
-            edge_index_dict,
-            dict(zip(edge_index_dict, _starts(keys))),
-            dict(zip(queries, _starts(list(queries.values())))),
-            edge_attr_dict=self.p_rel,
-        )
-        query, key, value = torch.cat(list(queries.values())), torch.cat(keys), torch.cat(values)
-        size = (key.shape[0], query.shape[0])
-        out = self.propagate(edge_index, k=key, q=query, v=value, edge_attr=edge_attr, size=size).flatten(1)
+        query = torch.cat([q for _, q, _ in kqv.values()])
+        sizes = {key: len(q) for key, (_, q, _) in kqv.items()}
+        starts = dict(zip(sizes, accumulate(sizes.values(), initial=0)))
+        # Each source has a row for each edge type that begins at it, since these map it by matrices of their own.
+        rows = rows_at(0, sizes, edge_index_dict)
+        if not rows.total:
+            return self._results(torch.zeros_like(query), sizes, x_dict)
+        mapped = (self._by_type(kqv[key][0], kqv[key][2], types) for key, types in rows.types.items())
+        keys, values = (torch.cat(side) for side in zip(*mapped))
+        parts = {
+            key: Part(first, starts[key[-1]], (sizes[key[0]], sizes[key[-1]]))
+            for key, first in rows.start.items()
+        }
+        edges = joined(edge_index_dict, parts, (rows.total, len(query)))
+        out = self.propagate(edges, k=keys, q=query, v=values, size=edges.size)
+        return self._results(out, sizes, x_dict)
 
-        outs = dict(zip(queries, out.split([q.shape[0] for q in queries.values()])))
-        outs = self.out_lin({key: F.gelu(outs[key]) for key in queries if key in self.dst_node_types})
+    def _by_type(self, k: Tensor, v: Tensor, edge_types: Sequence[EdgeType]) -> tuple[Tensor, Tensor]:
+        """Keys and values (N, H, D) of a node type, times the matrices of R edge types: (R N, H, D) each."""
+        numbers = torch.tensor([self.edge_types_map[key] for key in edge_types], device=k.device)
+        prior = torch.cat([self.p_rel["__".join(key)] for key in edge_types]) / math.sqrt(k.shape[-1])
+
+        def matrices(lin: HeteroLinear) -> Tensor:
+            return lin.weight.unflatten(0, (self.heads, -1)).index_select(1, numbers)
+
+        keys = torch.einsum("nhd,hrde->rnhe", k, matrices(self.k_rel) * prior.t()[..., None, None])
+        return keys.flatten(0, 1), torch.einsum("nhd,hrde->rnhe", v, matrices(self.v_rel)).flatten(0, 1)
+
+    def _results(self, out: Tensor, sizes: dict[str, int], x_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        arrived = zip(sizes, out.flatten(1).split(list(sizes.values())))
+        outs = self.out_lin({key: F.gelu(h) for key, h in arrived if key in self.dst_node_types})
         return {key: self._beside(outs[key], x, key) for key, x in x_dict.items() if key in outs}
-
-    def _mapped(self, lin: HeteroLinear, x: Tensor, edge_type: EdgeType) -> Tensor:
-        """(N, H, D) times the matrix of each head for this edge type."""
-        matrices = lin.weight.view(self.heads, len(self.edge_types), *lin.weight.shape[1:])
-        return torch.einsum("nhd,hde->nhe", x, matrices[:, self.edge_types_map[edge_type]])
 
     def _beside(self, out: Tensor, x: Tensor, node_type: str) -> Tensor:
         """The residual connection."""
@@ -137,24 +146,10 @@ class HGTConv(MessagePassing):
         return beta * out + (1 - beta) * x
 
     def message(
-        self,
-        k_j: Tensor,
-        q_i: Tensor,
-        v_j: Tensor,
-        edge_attr: Tensor,
-        index: Tensor,
-        ptr: Tensor | None,
-        size_i: int | None,
+        self, k_j: Tensor, q_i: Tensor, v_j: Tensor, index: Tensor, ptr: Tensor | None, size_i: int | None
     ) -> Tensor:
-        alpha = (q_i * k_j).sum(-1) * edge_attr / math.sqrt(q_i.shape[-1])
-        alpha = softmax(alpha, index, ptr, size_i)
+        alpha = softmax((q_i * k_j).sum(-1), index, ptr, size_i)
         return alpha.unsqueeze(-1) * v_j
 
     def __repr__(self) -> str:
         return f"{self.__class__.__name__}(-1, {self.out_channels}, heads={self.heads})"
-
-
-def _starts(parts: Sequence[Tensor]) -> list[int]:
-    """At which row each part begins, where they stand one below another."""
-    sizes = [part.shape[0] for part in parts]
-    return [sum(sizes[:i]) for i in range(len(sizes))]

@@ -6,9 +6,11 @@ from grapevine.nn.models.attract_repel import ARLinkPredictor
 from grapevine.nn.models.autoencoder import ARGA, ARGVA, GAE, VGAE, InnerProductDecoder
 from grapevine.nn.models.basic_gnn import GAT, GCN, GIN, PNA, EdgeCNN, GraphSAGE
 from grapevine.nn.models.captum import captum_output_to_dicts, to_captum_input, to_captum_model
+from grapevine.nn.models.category_encoder import CategoryEncoder
 from grapevine.nn.models.correct_and_smooth import CorrectAndSmooth
 from grapevine.nn.models.deep_graph_infomax import DeepGraphInfomax
 from grapevine.nn.models.deepgcn import DeepGCNLayer
+from grapevine.nn.models.graph_gps import GraphGPS
 from grapevine.nn.models.graph_unet import GraphUNet
 from grapevine.nn.models.jumping_knowledge import HeteroJumpingKnowledge, JumpingKnowledge
 from grapevine.nn.models.label_prop import LabelPropagation
@@ -25,6 +27,7 @@ from grapevine.nn.models.polynormer import Polynormer
 from grapevine.nn.models.re_net import RENet
 from grapevine.nn.models.rect import RECT_L
 from grapevine.nn.models.sgformer import SGFormer
+from grapevine.nn.models.sign_net import SignNet
 from grapevine.nn.models.signed_gcn import SignedGCN
 from grapevine.nn.models.tgn import TGNMemory
 
@@ -43,12 +46,14 @@ __all__ = [
     "VGAE",
     "ARLinkPredictor",
     "AttentiveFP",
+    "CategoryEncoder",
     "CorrectAndSmooth",
     "DeepGCNLayer",
     "DeepGraphInfomax",
     "DimeNet",
     "DimeNetPlusPlus",
     "EdgeCNN",
+    "GraphGPS",
     "GraphSAGE",
     "GraphUNet",
     "HeteroJumpingKnowledge",
@@ -65,6 +70,7 @@ __all__ = [
     "RENet",
     "SGFormer",
     "SchNet",
+    "SignNet",
     "SignedGCN",
     "TGNMemory",
     "captum_output_to_dicts",

@@ -13,6 +13,14 @@ from grapevine.nn.pool.cluster import (
 from grapevine.nn.pool.edge_pool import ClusterPooling, EdgePooling
 from grapevine.nn.pool.glob import global_add_pool, global_max_pool, global_mean_pool
 from grapevine.nn.pool.graclus import graclus
+from grapevine.nn.pool.knn_index import (
+    ApproxL2KNNIndex,
+    ApproxMIPSKNNIndex,
+    KNNIndex,
+    KNNOutput,
+    L2KNNIndex,
+    MIPSKNNIndex,
+)
 from grapevine.nn.pool.mem_pool import MemPooling
 from grapevine.nn.pool.pan_pool import PANPooling
 from grapevine.nn.pool.topk_pool import SAGPooling, TopKPooling
@@ -20,8 +28,14 @@ from grapevine.nn.pool.voxel_grid import voxel_grid
 
 __all__ = [
     "ASAPooling",
+    "ApproxL2KNNIndex",
+    "ApproxMIPSKNNIndex",
     "ClusterPooling",
     "EdgePooling",
+    "KNNIndex",
+    "KNNOutput",
+    "L2KNNIndex",
+    "MIPSKNNIndex",
     "MemPooling",
     "PANPooling",
     "SAGPooling",

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from grapevine.ops import _core
-from grapevine.ops.edge_program.code import NUMBERS, Code, Output
+from grapevine.ops.edge_program.code import NUMBERS, Code, LeafSpec, Output
 from grapevine.ops.order import Order
 
 ON = {"row": 0, "other": 1, "edge": 2, "shared": 3}
@@ -70,16 +70,26 @@ def outputs(
     return _run(order, code, wanted, leaves, None)
 
 
+def _addressable(leaf: Tensor, spec: LeafSpec, order: Order) -> bool:
+    """True for rows that the core may read where they are, perhaps with gaps in between, as parts of wider rows."""
+    if spec.on == "shared" or (spec.on == "edge" and order.perm is not None):
+        return False  # edges' rows may be brought into another order first, gaps and all
+    return leaf.stride(1) == 1 and leaf.stride(0) >= leaf.shape[1] > 1
+
+
 def _run(
     order: Order, code: Code, wanted: tuple[Output, ...], leaves: Sequence[Tensor], ties: Tensor | None
 ) -> tuple[Tensor, ...]:
     assert _core.core is not None
-    tensors = [leaf.contiguous() for leaf in leaves]
+    tensors = [
+        leaf if _addressable(leaf, spec, order) else leaf.contiguous()
+        for leaf, spec in zip(leaves, code.leaves, strict=True)
+    ]
     like = tensors[0]
     steps, table, slots, roots = _encoded(code, tuple(output.root for output in wanted))
     table = table.copy()
     for row, tensor in zip(table, tensors, strict=False):
-        row[2], row[4] = tensor.shape[1], tensor.data_ptr()
+        row[2], row[4] = tensor.stride(0), tensor.data_ptr()
     numbers = _constants(code.constants, like.dtype)
     first = numbers.data_ptr()
     for i in range(len(code.constants)):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from grapevine.ops._fold import fold_rows
 from grapevine.ops.order import Order
 
 
@@ -37,8 +38,6 @@ def reduced(order: Order, m: Tensor, reduce: str) -> tuple[Tensor, Tensor | None
         if reduce == "mean":
             total /= order.ptr.diff().clamp(min=1).unsqueeze(1).to(wide.dtype)
         return total.to(m.dtype), None
-    out = m.new_zeros(order.num_rows, m.shape[1])
-    where = rows.unsqueeze(1).expand_as(m)
-    out.scatter_reduce_(0, where, m, f"a{reduce}", include_self=False)
+    out = fold_rows(rows, order.num_rows, m, reduce, empty=0)
     attained = (m == out.index_select(0, rows)).to(torch.int32)
     return out, torch.zeros(out.shape, dtype=torch.int32, device=m.device).index_add_(0, rows, attained)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -11,16 +13,22 @@ from grapevine.ops.sample_neighbors.contract import Relation, Sampled, SampleReq
 
 def reasons(request: SampleRequest) -> list[str]:
     found = [f"the compiled core is not installed ({_core.missing})"] if _core.core is None else []
-    for relation in request.relations:
-        dtypes = {t.dtype for t in (relation.ptr, relation.index, relation.edge) if t is not None}
-        if len(dtypes) != 1 or not dtypes <= {torch.int32, torch.int64}:
-            found.append(f"ptr, index and edge have dtypes {dtypes}, not one of int32 and int64")
-        if relation.ptr.device.type != "cpu":
-            found.append(f"the graph is on {relation.ptr.device}, the core reads main memory")
+    return found + [reason for relation in request.relations for reason in relation_reasons(relation)]
+
+
+def relation_reasons(relation: Relation) -> list[str]:
+    """Why the core cannot read these rows."""
+    found = []
+    dtypes = {t.dtype for t in (relation.ptr, relation.index, relation.edge) if t is not None}
+    if len(dtypes) != 1 or not dtypes <= {torch.int32, torch.int64}:
+        found.append(f"ptr, index and edge have dtypes {dtypes}, not one of int32 and int64")
+    if relation.ptr.device.type != "cpu":
+        found.append(f"the graph is on {relation.ptr.device}, the core reads main memory")
     return found
 
 
-def _numbers(relation: Relation, fanouts: tuple[int, ...]) -> list[int]:
+def numbers(relation: Relation, fanouts: tuple[int, ...]) -> list[int]:
+    """The rows as the core takes them: kinds, addresses, numbers of edges per hop."""
     step = relation.index.stride(0) if relation.index.numel() > 1 else 1
     assert relation.edge is None or relation.edge.numel() < 2 or relation.edge.stride(0) == step
     pointers = (relation.ptr, relation.index, relation.edge)
@@ -42,14 +50,20 @@ def run(request: SampleRequest) -> Sampled:
     times = None if request.seed_time is None else request.seed_time.contiguous()
     found = _core.core.sample_neighbors(
         list(request.num_nodes),
-        [_numbers(r, tuple(f)) for r, f in zip(request.relations, request.fanouts)],
+        [numbers(r, tuple(f)) for r, f in zip(request.relations, request.fanouts)],
         [[kind, ids.numel(), ids.data_ptr()] for kind, ids in seeds],
         _core.address(times), request.key & (2**64 - 1), request.replace, request.disjoint, request.induced,
         request.last, request.again, request.dense_limit,
     )  # fmt: skip
-    nodes_per_hop, edges_per_hop = found.nodes_per_hop, found.edges_per_hop
+    return written(found, found.nodes_per_hop, found.edges_per_hop, request.disjoint)
+
+
+def written(
+    found: Any, nodes_per_hop: list[list[int]], edges_per_hop: list[list[int]], disjoint: bool
+) -> Sampled:
+    """What the core found, in tensors."""
     node = [torch.empty(sum(counts), dtype=torch.int64) for counts in nodes_per_hop]
-    batch = [torch.empty_like(ids) for ids in node] if request.disjoint else None
+    batch = [torch.empty_like(ids) for ids in node] if disjoint else None
     edge_index = [torch.empty(2, sum(counts), dtype=torch.int64) for counts in edges_per_hop]
     edge = [torch.empty(sum(counts), dtype=torch.int64) for counts in edges_per_hop]
     found.write(

@@ -1,0 +1,222 @@
+"""`python -m benchmarks.distributed`: sampling and loading over two ranks on one machine, beside one process.
+
+A power-law graph (1 M nodes, 20 M edges, as in `benchmarks.sampling`, 100 float32 features) in two parts by hash, so
+that half of all edges are cut. Batches of 1,024 random seeds, fan-outs [15, 10, 5] without replacement, one thread per
+rank, exchanges over the loopback device. Rates are totals over all ranks; medians over repetitions that take turns.
+
+    python -m benchmarks.distributed --folder /tmp/parts --json distributed.json
+    python -m benchmarks.distributed --folder /tmp/parts --nodes 100000 --edges 2000000 --batches 20
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.sampling import FANOUTS, power_law
+from grapevine.data import Data
+from grapevine.distributed import DistGraph, DistNeighborLoader, DistNeighborSampler, World, init, partition
+
+BATCH = 1024
+#: What is measured: name, ranks, topology, where features are ("apart": as on two hosts), whether features are loaded.
+ROWS = (
+    ("sampling, one process", 1, "replicated", "host", False),
+    ("sampling, two processes that share nothing", 2, "replicated", "apart", False),
+    ("sampling, replicated", 2, "replicated", "host", False),
+    ("sampling, partitioned", 2, "partitioned", "host", False),
+    ("with features, one process", 1, "replicated", "host", True),
+    ("with features, replicated, shared mapping", 2, "replicated", "host", True),
+    ("with features, partitioned, shared mapping", 2, "partitioned", "host", True),
+    ("with features, partitioned, by owner", 2, "partitioned", "owner", True),
+)
+
+
+def prepare(folder: Path, nodes: int, edges: int, features: int) -> None:
+    """Writes the parts, unless they are there."""
+    if (folder / "manifest.json").exists():
+        return
+    g = torch.Generator().manual_seed(0)
+    data = Data(
+        x=torch.randn(nodes, features, generator=g), edge_index=power_law(nodes, edges), num_nodes=nodes
+    )
+    start = time.perf_counter()
+    partition(data, folder, 2, method="hash")
+    print(f"partitioned in {time.perf_counter() - start:.1f} s")
+
+
+def rank(folder: Path, batches: int, rows: list[int]) -> None:
+    """What each rank does; rank 0 prints a line of JSON for each row."""
+    torch.set_num_threads(1)
+    world = init(timeout=100.0, init_method=os.environ.get("STORE"))
+    for number in rows:
+        _, _, topology, features, loads = ROWS[number]
+        graph = DistGraph(
+            folder,
+            topology=topology,
+            features="owner" if features == "owner" else "host",
+            verify=False,
+            attributes=None if loads else [],
+        )
+        found = (loading if loads else sampling)(world, graph, batches)
+        totals = world.gather(found)
+        if world.rank == 0:
+            print(json.dumps({"row": number, "ranks": totals}), flush=True)
+        del graph
+    world.close()
+
+
+def timed(world: World, batches: int, step: Callable[[int], tuple[int, int]]) -> dict[str, float]:
+    """Seeds and edges per second of this rank, from a common start to its own end."""
+    for k in range(5):
+        step(-1 - k)
+    world.barrier()
+    start, edges, seeds = time.perf_counter(), 0, 0
+    for k in range(batches):
+        more = step(k)
+        seeds, edges = seeds + more[0], edges + more[1]
+    return {"seconds": time.perf_counter() - start, "seeds": seeds, "edges": edges}
+
+
+def sampling(world: World, graph: DistGraph, batches: int) -> dict[str, float]:
+    """The sampler alone."""
+    sampler = DistNeighborSampler(graph, FANOUTS)
+    g = torch.Generator().manual_seed(world.rank)
+
+    def step(k: int) -> tuple[int, int]:
+        seeds = torch.randperm(graph.num_nodes[None], generator=g)[:BATCH] if k < 0 else chosen[k]
+        out: Any = sampler.sample({None: seeds}, None, 1000 * world.rank + k)
+        return seeds.numel(), out.row.numel()
+
+    chosen = torch.randint(graph.num_nodes[None], (batches, BATCH), generator=g)
+    out = timed(world, batches, step)
+    if sampler.exchange is not None:
+        out["sent"] = sampler.exchange.metrics.dict()["sent_bytes"] / (batches + 5)
+        out["waited"] = sampler.exchange.metrics.dict()["wait_seconds"] / (batches + 5)
+    return out
+
+
+def loading(world: World, graph: DistGraph, batches: int) -> dict[str, float]:
+    """Whole batches with their features, from a loader that prepares them in its thread."""
+    seeds = torch.randint(
+        graph.num_nodes[None], (world.size * (batches + 5) * BATCH,), generator=torch.Generator()
+    )
+    loader = DistNeighborLoader(graph, FANOUTS, input_nodes=seeds, batch_size=BATCH)
+    source = iter(loader)
+
+    def step(k: int) -> tuple[int, int]:
+        batch = next(source)
+        return batch.batch_size, batch.num_edges
+
+    out = timed(world, batches, step)
+    found = loader.metrics.dict()
+    out |= {"sent": found["sent_bytes"] / (batches + 5), "waited": found["wait_seconds"] / (batches + 5)}
+    source.close()
+    loader.close()
+    return out
+
+
+def launch(size: int, arguments: list[str], apart: bool = False) -> list[dict[str, Any]]:
+    """Runs the ranks and reads what rank 0 prints."""
+    with tempfile.TemporaryDirectory() as folder:
+        env = {
+            **os.environ,
+            "OMP_NUM_THREADS": "1",
+            "WORLD_SIZE": str(size),
+            "STORE": f"file://{folder}/store",
+        }
+        command = [sys.executable, "-m", "benchmarks.distributed", *arguments]
+        ranks = [
+            subprocess.Popen(
+                command,
+                env={**env, "RANK": str(r), **({"GRAPEVINE_HOST": str(r)} if apart else {})},
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+            for r in range(size)
+        ]
+        said = [each.communicate()[0] for each in ranks]
+    if any(each.returncode for each in ranks):
+        raise SystemExit(f"ranks ended with {[each.returncode for each in ranks]}")
+    return [json.loads(line) for line in said[0].splitlines() if line.startswith("{")]
+
+
+def main(argv: list[str] | None = None) -> list[dict[str, Any]]:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--folder", type=Path, required=True, help="where the parts are, or shall be")
+    parser.add_argument("--nodes", type=int, default=1_000_000)
+    parser.add_argument("--edges", type=int, default=20_000_000)
+    parser.add_argument("--features", type=int, default=100)
+    parser.add_argument("--batches", type=int, default=60, help="per rank and repetition")
+    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--rows", type=int, nargs="+", default=list(range(len(ROWS))))
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--as-rank", action="store_true", help=argparse.SUPPRESS)
+    args = parser.parse_args(argv)
+    if args.as_rank:
+        rank(args.folder, args.batches, args.rows)
+        return []
+    prepare(args.folder, args.nodes, args.edges, args.features)
+    found: dict[int, list[dict[str, float]]] = {row: [] for row in args.rows}
+    for _ in range(args.repeat):
+        for size, apart in ((1, False), (2, True), (2, False)):
+            rows = [row for row in args.rows if ROWS[row][1] == size and (ROWS[row][3] == "apart") == apart]
+            if not rows:
+                continue
+            shared = ["--folder", str(args.folder), "--batches", str(args.batches), "--as-rank", "--rows"]
+            for each in launch(size, [*shared, *map(str, rows)], apart):
+                slowest = max(one["seconds"] for one in each["ranks"])
+                found[each["row"]].append(
+                    {
+                        "seeds_per_second": sum(one["seeds"] for one in each["ranks"]) / slowest,
+                        "edges_per_second": sum(one["edges"] for one in each["ranks"]) / slowest,
+                        "sent_per_batch": max(one.get("sent", 0) for one in each["ranks"]),
+                        "waited_per_batch": max(one.get("waited", 0) for one in each["ranks"]),
+                    }
+                )
+    table = Table(title=f"{args.nodes:,} nodes, {args.edges:,} edges, batches of {BATCH}, {FANOUTS}")
+    for column in (
+        "",
+        "ranks",
+        "seeds/s",
+        "Medges/s",
+        "times one process",
+        "MB sent per batch",
+        "ms in exchanges",
+    ):
+        table.add_column(column, justify="left" if not column else "right")
+    out = []
+    for row in args.rows:
+        medians = {key: statistics.median(one[key] for one in found[row]) for key in found[row][0]}
+        out.append({"name": ROWS[row][0], "ranks": ROWS[row][1], **medians, "runs": found[row]})
+        base = next(
+            (one for one in out if one["ranks"] == 1 and ("features" in one["name"]) == ROWS[row][4]), None
+        )
+        ratio = "" if base is None else f"{medians['edges_per_second'] / base['edges_per_second']:.2f}"
+        table.add_row(
+            ROWS[row][0], str(ROWS[row][1]), f"{medians['seeds_per_second']:,.0f}",
+            f"{medians['edges_per_second'] / 1e6:.1f}", ratio, f"{medians['sent_per_batch'] / 1e6:.2f}",
+            f"{medians['waited_per_batch'] * 1e3:.1f}",
+        )  # fmt: skip
+    Console(width=140).print(table)
+    if args.json:
+        args.json.write_text(json.dumps(out, indent=1) + "\n")
+    return out
+
+
+if __name__ == "__main__":
+    main()

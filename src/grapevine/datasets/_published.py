@@ -1,0 +1,202 @@
+"""Datasets that are published as raw files: fetched, read by one function, and kept."""
+
+from __future__ import annotations
+
+import gzip
+import shutil
+import tarfile
+import zipfile
+from abc import abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import IO, Any
+from urllib.parse import urlsplit
+
+import torch
+from torch import Tensor
+
+from grapevine.data import Data, HeteroData, InMemoryDataset
+from grapevine.errors import GraphValueError
+from grapevine.io import DownloadError, download_file, find
+
+Graphs = Data | HeteroData | Sequence[Data]
+
+
+class PublishedDataset(InMemoryDataset):
+    """One or several graphs, from files that are published one by one or in one archive.
+
+    Subclasses say where the files are (`_urls`, or `_archive` too) and how a folder of them is read (`_read`). What
+    lies in the raw folder is not fetched; nor is an archive, or a file in a folder of the dataset's name, that lies in
+    `root` or in the folder ``$GRAPEVINE_DATA``.
+
+    Args:
+        root: folder of the dataset.
+        transform: called on a graph at every access.
+        pre_transform: called on every graph once, before it is saved.
+        force_reload: whether to read the raw files again.
+
+    Raises:
+        DownloadError: if the raw files are missing and cannot be downloaded.
+    """
+
+    kind: type[Data | HeteroData] = Data
+
+    def __init__(
+        self,
+        root: str,
+        transform: Callable[..., Any] | None = None,
+        pre_transform: Callable[..., Any] | None = None,
+        force_reload: bool = False,
+    ) -> None:
+        super().__init__(root, transform, pre_transform, force_reload=force_reload)
+        self.load(self.processed_paths[0], self.kind)
+
+    @abstractmethod
+    def _urls(self) -> Mapping[str, str]:
+        """The raw files, and where each is published; an empty text for those of an archive."""
+
+    @abstractmethod
+    def _read(self, folder: Path) -> Graphs: ...
+
+    def _archive(self) -> tuple[str, str] | None:
+        """Name and place of the zip or tar that holds the files without a place of their own."""
+        return None
+
+    @property
+    def raw_file_names(self) -> list[str]:
+        return list(self._urls())
+
+    @property
+    def processed_file_names(self) -> str:
+        return "grapevine.pt"
+
+    def download(self) -> None:
+        folder = getattr(self, "name", type(self).__name__)
+        fetch(self._urls(), self._archive(), Path(self.raw_dir), self.root, folder.lower())
+
+    def process(self) -> None:
+        read = self._read(Path(self.raw_dir))
+        graphs: list[Any] = list(read) if isinstance(read, Sequence) else [read]
+        if self.pre_filter is not None:
+            graphs = [graph for graph in graphs if self.pre_filter(graph)]
+        if self.pre_transform is not None:
+            graphs = [self.pre_transform(graph) for graph in graphs]
+        self.save(graphs, self.processed_paths[0])
+
+
+class NamedDataset(PublishedDataset):
+    """One of several datasets of a collection, each in a folder of its own; `names` are those there are.
+
+    Args:
+        root: folder of the collection.
+        name: which one, in any case.
+        transform: called on a graph at every access.
+        pre_transform: called on every graph once, before it is saved.
+        force_reload: whether to read the raw files again.
+
+    Raises:
+        GraphValueError: for an unknown name.
+    """
+
+    names: tuple[str, ...]
+
+    def __init__(
+        self,
+        root: str,
+        name: str,
+        transform: Callable[..., Any] | None = None,
+        pre_transform: Callable[..., Any] | None = None,
+        force_reload: bool = False,
+    ) -> None:
+        self.name = self._known(name)
+        super().__init__(root, transform, pre_transform, force_reload)
+
+    def _known(self, name: str) -> str:
+        """The name as the files have it."""
+        known = {each.lower(): each for each in self.names}
+        if name.lower() not in known:
+            raise GraphValueError(f"expected a dataset of {self.names}, got {name!r}")
+        return known[name.lower()]
+
+    @property
+    def raw_dir(self) -> str:
+        return str(Path(self.root) / self.name / "raw")
+
+    @property
+    def processed_dir(self) -> str:
+        return str(Path(self.root) / self.name / "processed")
+
+
+def fetch(
+    urls: Mapping[str, str], archive: tuple[str, str] | None, into: Path, root: str, folder: str
+) -> None:
+    """Puts raw files into a folder: from this machine where they are, downloaded otherwise.
+
+    Args:
+        urls: where each file is published; those that end in ``.gz`` while the file does not are unpacked.
+        archive: name and place of the zip or tar that holds the files without a place of their own.
+        into: the folder.
+        root: where to look for the archive, or for `folder`, besides ``$GRAPEVINE_DATA``.
+        folder: of the dataset; a file that is the only one is also found without it.
+
+    Raises:
+        DownloadError: if a file is missing here and cannot be downloaded.
+    """
+    packed = [name for name, url in urls.items() if not url]
+    if archive is not None and not all((into / name).exists() for name in packed):
+        found = find(archive[0], root)
+        file = found or download_file(archive[0], into, archive[1])
+        _unpack(file, packed, into)
+        if found is None:
+            file.unlink()
+    for name, url in urls.items():
+        if not url or (into / name).exists():
+            continue
+        found = find(f"{folder}/{name}", root) or (find(name, root) if len(urls) == 1 else None)
+        if found is not None:
+            shutil.copyfile(found, into / name)
+        elif urlsplit(url).path.endswith(".gz") and not name.endswith(".gz"):
+            file = download_file(f"{name}.gz", into, url)
+            with gzip.open(file) as source, (into / name).open("wb") as out:
+                shutil.copyfileobj(source, out)
+            file.unlink()
+        else:
+            download_file(name, into, url)
+
+
+def _unpack(file: Path, names: list[str], into: Path) -> None:
+    """Copies members of a zip or tar, wherever in it they lie."""
+    if zipfile.is_zipfile(file):
+        with zipfile.ZipFile(file) as packed:
+            found = {Path(n).name: n for n in packed.namelist() if not n.startswith("__MACOSX")}
+            _copy(file, names, {key: lambda n=n: packed.open(n) for key, n in found.items()}, into)  # type: ignore[misc]
+        return
+    with tarfile.open(file) as tar:
+        members = {Path(m.name).name: m for m in tar.getmembers() if m.isfile()}
+        _copy(file, names, {key: lambda m=m: tar.extractfile(m) for key, m in members.items()}, into)  # type: ignore[misc]
+
+
+def _copy(file: Path, names: list[str], members: Mapping[str, Callable[[], IO[bytes]]], into: Path) -> None:
+    for name in names:
+        if name not in members:
+            raise DownloadError(f"{file}: expected a file {name!r} in it, got {sorted(members)}")
+        with members[name]() as source, (into / name).open("wb") as out:
+            shutil.copyfileobj(source, out)
+
+
+def rows(file: Path, separator: str | None = None, skip: int = 0) -> list[list[str]]:
+    """The words of the lines of a text file, without its first `skip` lines and empty ones."""
+    return [line.split(separator) for line in file.read_text().splitlines()[skip:] if line]
+
+
+def pairs(file: Path, separator: str | None = None, skip: int = 0) -> Tensor:
+    """The first two columns of a table of integers as edges, (2, E)."""
+    table = [(int(row[0]), int(row[1])) for row in rows(file, separator, skip)]
+    return torch.tensor(table, dtype=torch.int64).view(-1, 2).t().contiguous()
+
+
+def mask_of(index: Any, size: int) -> Tensor:
+    """True at the given places, boolean (N,)."""
+    mask = torch.zeros(size, dtype=torch.bool)
+    mask[torch.as_tensor(index, dtype=torch.int64)] = True
+    return mask
