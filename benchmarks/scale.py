@@ -229,7 +229,7 @@ def exchanges(
     for hop in range(hops):
         nodes = np.stack([batch.nodes[hop] for batch in batches]).astype(float)
         edges = np.stack([batch.edges[hop] for batch in batches]).astype(float)
-        out.append(("nodes", 8 * (3 + nodes)))
+        out.append(("nodes", 8 * (2 + nodes)))
         out.append(("edges", number * (nodes + 2 * edges).T))
     rows = np.stack([batch.rows for batch in batches]).astype(float)
     out += [("ids", 8 * (1 + rows)), ("rows", row_bytes * rows.T)]

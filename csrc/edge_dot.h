@@ -42,6 +42,7 @@ template <class T> inline void dots(const T* a, const T* b, T* to, int64_t heads
     case 2: return short_dots<T, 2>(a, b, to, heads);
     case 4: return short_dots<T, 4>(a, b, to, heads);
     case 8: return short_dots<T, 8>(a, b, to, heads);
+    case 16: return short_dots<T, 16>(a, b, to, heads);
     default: for (int64_t h = 0; h < heads; ++h) to[h] = narrow<T>(dot(a + h * d, b + h * d, d));
   }
 }

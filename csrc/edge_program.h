@@ -94,6 +94,20 @@ void execute(const Instruction& in, wide_t<T>* __restrict o, const wide_t<T>* __
   }
 }
 
+// Loops over a row whose length may be a constant. Promised that nothing overlaps, compilers vectorise those that they unroll.
+template <class T, class N> inline void widen_row(const T* from, N n, wide_t<T>* __restrict to) {
+  for (int64_t j = 0; j < n; ++j) to[j] = widen(from[j]);
+}
+template <class A, class N> inline void spread(A v, N n, A* __restrict to) {
+  for (int64_t j = 0; j < n; ++j) to[j] = v;
+}
+template <class A, class N> inline void add_row(const A* from, N n, A* __restrict to) {
+  for (int64_t j = 0; j < n; ++j) to[j] += from[j];
+}
+template <class T, class N> inline void narrow_row(const wide_t<T>* from, N n, T* __restrict to) {
+  for (int64_t j = 0; j < n; ++j) to[j] = narrow<T>(from[j]);
+}
+
 template <class T> class Runner {
   using A = wide_t<T>;
 
@@ -162,10 +176,10 @@ template <class T> class Runner {
     };
     if (leaf.mode == kScalar || (leaf.mode == kFull && width == 1)) {
       const int64_t at_feature = leaf.mode == kFull ? f : 0;
-      return fixed(width, [&](auto n) { rows([&](const T* row) { const A v = widen(row[at_feature]); for (int64_t j = 0; j < n; ++j) to[j] = v; }); });
+      return fixed(width, [&](auto n) { rows([&](const T* row) { spread(widen(row[at_feature]), n, to); }); });
     }
     if (leaf.mode == kFull)
-      return fixed(width, [&](auto n) { rows([&](const T* row) { for (int64_t j = 0; j < n; ++j) to[j] = widen(row[f + j]); }); });
+      return fixed(width, [&](auto n) { rows([&](const T* row) { widen_row(row + f, n, to); }); });
     if (leaf.mode == kGroups)
       return rows([&](const T* row) {  // runs of one number
         int64_t g = f / period;
@@ -206,8 +220,7 @@ template <class T, int R> class Tally {
       A* value = value_.data() + o * kTile;
       if constexpr (R == kSum) {
         fixed(width, [&](auto n) {
-          for (int64_t e = first; e < last; ++e, m += n)
-            for (int64_t j = 0; j < n; ++j) value[j] += m[j];
+          for (int64_t e = first; e < last; ++e, m += n) add_row(m, n, value);
         });
       } else {
         for (int64_t e = first; e < last; ++e, m += width, opening_ = false)
@@ -275,14 +288,20 @@ template <class T> class PerEdge {
       if (!output.groups) {
         fixed(width, [&](auto n) {
           for (int64_t e = 0; e < edges; ++e, m += n) {
-            T* to = static_cast<T*>(output.data) + at(output.edge, k + e) * p_.features + f;
-            for (int64_t j = 0; j < n; ++j) to[j] = narrow<T>(m[j]);
+            narrow_row(m, n, static_cast<T*>(output.data) + at(output.edge, k + e) * p_.features + f);
           }
         });
         continue;
       }
       const int64_t span = p_.features / output.groups;
       A* to = sums_.data() + start_[o] + (k - first_) * output.groups;
+      if (width % span == 0) {  // whole groups, of a length that is often a common one
+        fixed(span, [&](auto n) {
+          for (int64_t e = 0; e < edges; ++e, m += width, to += output.groups)
+            for (int64_t g = 0; g * n < width; ++g) to[f / n + g] = sum(m + g * n, n);
+        });
+        continue;
+      }
       for (int64_t e = 0; e < edges; ++e, m += width, to += output.groups)
         for (int64_t j = 0; j < width;) {
           const int64_t g = (f + j) / span, stop = std::min(width, (g + 1) * span - f);

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <type_traits>
 
 #include "numeric.h"
 
@@ -24,6 +25,22 @@ template <class A> inline void add_lanes(typename Lanes<A>::type& lane, const A*
   typename Lanes<A>::type v = {};
   std::memcpy(&v, m, n * sizeof(A));
   lane += v;
+}
+
+// The same in the same order for a length that the compiler knows.
+template <class A, int64_t N> inline A sum(const A* m, std::integral_constant<int64_t, N>) {
+  if constexpr (N < 16) {
+    A lane[N];
+    for (int64_t j = 0; j < N; ++j) lane[j] = m[j];
+#pragma GCC unroll 4
+    for (int64_t half = N / 2; half > 0; half /= 2)
+      for (int64_t j = 0; j < half; ++j) lane[j] += lane[j + half];
+    return lane[0];
+  } else {
+    typename Lanes<A>::type lane = {};
+    for (int64_t i = 0; i < N; i += 16) add_lanes<A>(lane, m + i, 16);
+    return fold<A>(lane);
+  }
 }
 
 template <class A> inline A sum(const A* m, int64_t n) {

@@ -85,7 +85,7 @@ class DGCNN(torch.nn.Module):
         return self.classify(global_max_pool(self.whole(torch.cat([first, second], dim=1)), batch))
 
 
-MODELS: dict[str, Callable[[int], torch.nn.Module]] = {"dgcnn": DGCNN, "pointnet2": PointNet2}
+MODELS: dict[str, Callable[[int], torch.nn.Module]] = {"pointnet2": PointNet2, "dgcnn": DGCNN}
 
 
 class Task(NamedTuple):

@@ -268,7 +268,7 @@ def test_rows_folded_by_a_sort(how: str, shape: tuple[int, ...], monkeypatch: py
 
 
 ELSEWHERE = [
-    "GCNConv", "GATConv", "TransformerConv", "SAGEConv", "EdgeConv", "PNAConv", "RGCNConv", "HGTConv", "GraphUNet",
+    "GCNConv", "GATConv", "TransformerConv", "SAGEConv", "EdgeConv", "PNAConv", "RGCNConv", "HANConv", "GraphUNet",
     "PaiNN", "EGNN", "a message of one's own",
 ]  # fmt: skip
 

@@ -67,7 +67,7 @@ def test_a_step_takes_as_long_as_its_busiest_rank() -> None:
     header = 80
     busiest = [
         header,
-        max(8 * 13, 8 * 23) + header,
+        max(8 * 12, 8 * 22) + header,
         max(4 * (10 + 200), 4 * (20 + 400)) + header,
         8 * 211 + header,
         100 * 210 + header,

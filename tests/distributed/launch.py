@@ -7,7 +7,6 @@ import faulthandler
 import multiprocessing
 import os
 import pickle
-import signal
 import sys
 import time
 import traceback
@@ -88,7 +87,7 @@ def launch(
             time.sleep(0.005)
         late = [rank for rank in range(size) if rank not in ended]
         for rank in late:
-            os.kill(ranks[rank].pid, signal.SIGKILL)
+            ranks[rank].kill()
             ranks[rank].join()
         out = [
             Ended(process.exitcode, _value(folder, rank), _error(folder, rank), ended.get(rank, limit))

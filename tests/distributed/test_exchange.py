@@ -159,18 +159,18 @@ def killed(world: Any, signal_number: int) -> None:
 
 
 def test_a_killed_rank_is_named_at_once() -> None:
-    ended = launch(3, killed, signal.SIGKILL, check=False, timeout=30.0)
+    ended = launch(3, killed, signal.SIGKILL, check=False, timeout=60.0)
     assert [end.code for end in ended] == [1, 1, -signal.SIGKILL]
     for rank in (0, 1):
         assert f"rank {rank} of 3: step 3, hop 2 of 'test'" in ended[rank].error
-        assert "no sign of life from rank 2" in ended[rank].error and ended[rank].seconds < 20
+        assert "no sign of life from rank 2" in ended[rank].error and ended[rank].seconds < 50
 
 
 def test_a_stuck_rank_is_named_after_the_timeout() -> None:
     ended = launch(3, killed, signal.SIGSTOP, check=False, timeout=2.0)
     assert [end.code for end in ended] == [1, 1, -signal.SIGKILL]
     for rank in (0, 1):
-        assert "no sign of life from rank 2" in ended[rank].error and ended[rank].seconds < 20
+        assert "no sign of life from rank 2" in ended[rank].error and ended[rank].seconds < 50
 
 
 def gives_up(world: Any) -> None:
@@ -183,11 +183,11 @@ def gives_up(world: Any) -> None:
 
 
 def test_a_rank_that_gives_up_tells_the_others() -> None:
-    ended = launch(3, gives_up, check=False, timeout=30.0)
+    ended = launch(3, gives_up, check=False, timeout=60.0)
     assert [end.code for end in ended] == [1, 1, 1]
     for rank in (0, 2):
         assert "rank 1 gave up: step 8: ValueError: no such feature" in ended[rank].error
-        assert ended[rank].seconds < 20
+        assert ended[rank].seconds < 50
 
 
 def test_a_world_of_one(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 import torch
-from tests.test_examples import example
+from tests.test_examples import FOLDER, example
 
 from grapevine.data import HeteroData
 
@@ -46,3 +46,9 @@ def test_figures_by_hand() -> None:
     assert found["ndcg"] == round((1 / (1 + second) + 1 + 0) / 3, 4)
     subset = module.CheckIns(data, num_users=2)
     assert (subset.num_users, subset.num_places, subset.edges.num_edges) == (2, 3, 4)
+
+
+def test_the_recorded_recommendations() -> None:
+    record = json.loads((FOLDER / "recommend.json").read_text())
+    assert record["published"] == {"recall": 0.183, "ndcg": 0.1554}
+    assert record["runs"][0]["recall"] > 0.15
