@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -26,7 +25,7 @@ from torch import Tensor
 from torch.utils._pytree import tree_leaves
 
 import grapevine as gv
-from benchmarks.resident import MEASURABLE, peak_above, settled
+from benchmarks.resident import MEASURABLE, in_child, peak_above, settled
 
 LIBRARIES: dict[str, Any] = {"grapevine": gv.nn, "torch_geometric": torch_geometric.nn}
 TYPES = [f"n{i}" for i in range(10)]
@@ -103,25 +102,17 @@ def compare(runs: Sequence[Any], case: str) -> None:
 
 
 def peak(case: str, library: str, sizes: tuple[int, int, int]) -> float:
-    """MB that both passes take above what was there, in a child of this process."""
-    read, write = os.pipe()
-    child = os.fork()
-    if not child:
-        run = made(case, library, *sizes)
-        run()  # gradients are there, and the sorted edges, which Grapevine keeps with the graph
-        os.write(write, str(peak_above(settled(), run)).encode())
-        os._exit(0)
-    os.close(write)
-    os.waitpid(child, 0)
-    with os.fdopen(read) as answer:
-        return float(answer.read())
+    """MB that both passes take above what was there."""
+    run = made(case, library, *sizes)
+    run()  # gradients are there, and the sorted edges, which Grapevine keeps with the graph
+    return peak_above(settled(), run)
 
 
 def measure(case: str, turns: int, sizes: tuple[int, int, int]) -> dict[str, Any]:
     """One row."""
     row: dict[str, Any] = {"row": case, "sizes": sizes}
-    if MEASURABLE:  # first: a child that measures should find a small parent
-        row["peak_mb"] = {library: peak(case, library, sizes) for library in LIBRARIES}
+    if MEASURABLE:
+        row["peak_mb"] = {library: in_child(peak, case, library, sizes) for library in LIBRARIES}
     runs = {library: made(case, library, *sizes) for library in LIBRARIES}
     compare(list(runs.values()), case)
     for name, backward in (("forward_ms", False), ("ms", True)):

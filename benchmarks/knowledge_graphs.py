@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
 import time
 from collections.abc import Callable
@@ -28,7 +27,7 @@ from rich.table import Table
 from torch import Tensor
 
 import grapevine as gv
-from benchmarks.resident import MEASURABLE, peak_above, settled
+from benchmarks.resident import MEASURABLE, in_child, peak_above, settled
 from grapevine.nn.kge import KnownTriplets
 
 ENTITIES, RELATIONS, FACTS = 14_541, 237, 310_116
@@ -82,26 +81,17 @@ def layer(library: str, nodes: int, edges: int, relations: int, features: int) -
 
 
 def peak(library: str, sizes: tuple[int, int, int, int]) -> float:
-    """MB that forward and backward take above what was there, in a child of this process."""
-    read, write = os.pipe()
-    child = os.fork()
-    if not child:
-        conv, inputs = layer(library, *sizes)
-        out = conv(*inputs)  # Grapevine keeps the sorted edges with the graph
-        seed = torch.ones_like(out)
-        del out
-        rise = peak_above(settled(), lambda: conv(*inputs).backward(seed))
-        os.write(write, str(rise).encode())
-        os._exit(0)
-    os.close(write)
-    os.waitpid(child, 0)
-    with os.fdopen(read) as answer:
-        return float(answer.read())
+    """MB that forward and backward take above what was there."""
+    conv, inputs = layer(library, *sizes)
+    out = conv(*inputs)  # Grapevine keeps the sorted edges with the graph
+    seed = torch.ones_like(out)
+    del out
+    return peak_above(settled(), lambda: conv(*inputs).backward(seed))
 
 
 def layers(turns: int, sizes: tuple[int, int, int, int]) -> list[dict[str, Any]]:
     """Milliseconds of a layer, and MB."""
-    memory = {library: peak(library, sizes) for library in LIBRARIES} if MEASURABLE else {}
+    memory = {library: in_child(peak, library, sizes) for library in LIBRARIES} if MEASURABLE else {}
     made = {library: layer(library, *sizes) for library in LIBRARIES}
     outs = [conv(*inputs) for conv, inputs in made.values()]
     torch.testing.assert_close(*outs, rtol=1e-4, atol=1e-4)

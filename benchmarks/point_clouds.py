@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
-import os
 import statistics
 import time
 from collections.abc import Callable
@@ -30,7 +29,7 @@ from scipy.spatial import cKDTree
 from torch import Tensor
 
 import grapevine as gv
-from benchmarks.resident import MEASURABLE, peak_above, settled
+from benchmarks.resident import MEASURABLE, in_child, peak_above, settled
 from grapevine import geometry
 
 RATIO, NEAR, MANY = 0.1, 16, 10_000  # MANY: more neighbours than there are, as torch_cluster wants a number
@@ -116,31 +115,26 @@ def agree(row: str, ours: Tensor, theirs: Tensor, size: int) -> bool:
     return len(keys[0] ^ keys[1]) <= 1e-4 * len(keys[0])
 
 
-def peak(row: str, library: str, x: Tensor) -> float:
-    """MB that a call takes above what was there, in a child of this process."""
-    read, write = os.pipe()
-    child = os.fork()
-    if not child:
-        run = ways(len(x))[row][library]
-        run(x[:256])  # what is loaded once does not count
-        rise = peak_above(settled(), lambda: run(x))
-        os.write(write, str(rise).encode())
-        os._exit(0)
-    os.close(write)
-    os.waitpid(child, 0)
-    with os.fdopen(read) as answer:
-        return float(answer.read())
+def points(size: int) -> Tensor:
+    return torch.rand(size, 3, generator=torch.Generator().manual_seed(0))
+
+
+def peak(row: str, library: str, size: int) -> float:
+    """MB that a call takes above what was there."""
+    run, x = ways(size)[row][library], points(size)
+    run(x[:256])  # what is loaded once does not count
+    return peak_above(settled(), lambda: run(x))
 
 
 def measured(size: int, turns: int, rows: list[str]) -> list[dict[str, Any]]:
     """Milliseconds and MB for each row."""
-    x = torch.rand(size, 3, generator=torch.Generator().manual_seed(0))
+    x = points(size)
     found: list[dict[str, Any]] = []
     for row in rows:
         libraries = ways(size)[row]
         entry: dict[str, Any] = {"points": size, "row": row}
         if MEASURABLE:
-            entry["MB"] = {name: peak(row, name, x) for name in libraries}
+            entry["MB"] = {name: in_child(peak, row, name, size) for name in libraries}
         results: dict[str, Any] = {}
         times: dict[str, list[float]] = {name: [] for name in libraries}
         for turn in range(turns):

@@ -12,7 +12,8 @@ from hypothesis import settings
 
 import grapevine as gv
 
-collect_ignore = ["sanitized.py"]  # a plugin that only `make sanitize` loads
+# A plugin that only `make sanitize` loads, and a program that gives its process another device.
+collect_ignore = ["sanitized.py", "other_device.py"]
 
 
 settings.register_profile("grapevine", derandomize=True, deadline=None, print_blob=True)

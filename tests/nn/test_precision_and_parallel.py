@@ -178,7 +178,7 @@ def work(rank: int, folder: str) -> None:
 
 def test_distributed_data_parallel(tmp_path: Path) -> None:
     """Two processes with half of the graphs each: the gradients of one process with all."""
-    mp.start_processes(work, (str(tmp_path),), nprocs=2, start_method="fork")  # type: ignore[no-untyped-call]
+    mp.start_processes(work, (str(tmp_path),), nprocs=2, start_method="spawn")  # type: ignore[no-untyped-call]
     found = [torch.load(tmp_path / f"{rank}.pt") for rank in range(2)]
     data = next(iter(DataLoader(graphs(), batch_size=8)))
     for kind in KINDS:

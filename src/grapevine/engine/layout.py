@@ -241,7 +241,9 @@ class Layout:
             return self.shared(
                 node, ("view", tuple(wide), new), lambda x: x.expand(*(1,) * lead, *wide).reshape(new)
             )
-        return self.viewed(self.expanded(node, tuple(wide)), new)
+        if math.prod(wide) == math.prod(node.tail):  # nothing but axes of length one is new
+            return self.viewed(node, new)
+        return self.apply("view", view_rows, (self.expanded(node, tuple(wide)), new))
 
     def turned(self, node: Node, order: Shape) -> Node:
         """`node.permute(0, *(axis + 1 for axis in order))`."""
