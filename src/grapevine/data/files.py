@@ -12,7 +12,10 @@ import tarfile
 import urllib.request
 import zipfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Literal
+
+from grapevine.errors import GraphValueError
 
 
 def _say(text: str, log: bool) -> None:
@@ -62,10 +65,24 @@ def download_google_url(id: str, folder: str, filename: str, log: bool = True) -
 def extract_tar(
     path: str, folder: str, mode: Literal["r:gz", "r:bz2", "r:xz", "r:*"] = "r:gz", log: bool = True
 ) -> None:
-    """Unpacks a tar archive into a folder, and nothing outside of it."""
+    """Unpacks a tar archive into a folder.
+
+    Raises:
+        GraphValueError: if something in it would come to lie, or lead, outside of the folder; nothing is unpacked then.
+    """
     _say(f"Extracting {path}", log)
+    home = Path(folder).resolve()
     with tarfile.open(path, mode) as archive:
-        archive.extractall(folder, filter="data")
+        for member in archive.getmembers():
+            place = home / member.name
+            target = place.parent / member.linkname if member.issym() else home / member.linkname
+            if member.isdev() or not all(p.resolve().is_relative_to(home) for p in (place, target)):
+                raise GraphValueError(
+                    f"expected an archive whose files stay in its folder, got {member.name!r}; do not unpack {path}"
+                )
+        # Python 3.11.4 and 3.10.12 brought a filter of their own; older ones do not look at it.
+        archive.extraction_filter = getattr(tarfile, "data_filter", None)
+        archive.extractall(folder)
 
 
 def extract_zip(path: str, folder: str, log: bool = True) -> None:

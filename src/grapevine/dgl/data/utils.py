@@ -7,7 +7,6 @@ import hashlib
 import os
 import pickle
 import shutil
-import tarfile
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate
@@ -18,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from grapevine.data.files import extract_tar
 from grapevine.dgl.base import DGLError, dgl_warning
 from grapevine.dgl.data.graph_serialize import load_graphs, load_labels, save_graphs
 from grapevine.dgl.data.tensor_serialize import load_tensors, save_tensors
@@ -142,8 +142,7 @@ def extract_archive(file: str, target_dir: str, overwrite: bool = False) -> None
     if os.path.exists(target_dir) and not overwrite:
         return
     if file.endswith((".tar.gz", ".tar", ".tgz")):
-        with tarfile.open(file) as packed:
-            packed.extractall(target_dir, filter="data")
+        extract_tar(file, target_dir, "r:*", log=False)
     elif file.endswith(".gz"):
         os.makedirs(target_dir, exist_ok=True)
         with gzip.open(file) as source, open(Path(target_dir) / Path(file).name[:-3], "wb") as out:
