@@ -55,11 +55,14 @@ def download_url(url: str, folder: str, log: bool = True, filename: str | None =
     return path
 
 
+def google_url(id: str) -> str:
+    """Where Google Drive gives the file of that id."""
+    return f"https://drive.usercontent.google.com/download?id={id}&confirm=t"
+
+
 def download_google_url(id: str, folder: str, filename: str, log: bool = True) -> str:
     """Downloads a file of Google Drive by its id."""
-    return download_url(
-        f"https://drive.usercontent.google.com/download?id={id}&confirm=t", folder, log, filename
-    )
+    return download_url(google_url(id), folder, log, filename)
 
 
 def extract_tar(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Callable, Mapping, MutableSequence, Sequence
+from collections.abc import Callable, Iterable, Mapping, MutableSequence, Sequence
 from typing import Any
 
 import torch
@@ -105,6 +105,11 @@ class InMemoryDataset(Dataset):
             return data_list[0], None
         data, slices, _ = collate(type(data_list[0]), data_list, increment=False, add_batch=False)
         return data, slices
+
+    def _kept(self, graphs: Iterable[Any]) -> list[Any]:
+        """The examples that `pre_filter` keeps, as `pre_transform` makes them: what `process` saves."""
+        kept = (graph for graph in graphs if self.pre_filter is None or self.pre_filter(graph))
+        return [graph if self.pre_transform is None else self.pre_transform(graph) for graph in kept]
 
     @classmethod
     def save(cls, data_list: Sequence[BaseData], path: str) -> None:

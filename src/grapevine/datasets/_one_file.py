@@ -61,4 +61,4 @@ class OneFileDataset(InMemoryDataset):
 
     def process(self) -> None:
         data = self._read(self.raw_paths[0])
-        self.save([data if self.pre_transform is None else self.pre_transform(data)], self.processed_paths[0])
+        self.save(self._kept([data]), self.processed_paths[0])

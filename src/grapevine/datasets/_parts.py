@@ -48,10 +48,26 @@ class PartsDataset(InMemoryDataset):
 
     def process(self) -> None:
         for part, path in zip(self.parts, self.processed_paths):
-            graphs = [g for g in self._read(part) if self.pre_filter is None or self.pre_filter(g)]
+            graphs = self._kept(self._read(part))
             if not graphs:
                 raise GraphValueError(f"{self.raw_dir}: expected graphs for {part!r}, found none")
-            self.save(graphs if self.pre_transform is None else [self.pre_transform(g) for g in graphs], path)
+            self.save(graphs, path)
+
+
+class TrainTestDataset(PartsDataset):
+    """Graphs for training and graphs for testing; `train` says which are loaded. As `PartsDataset`."""
+
+    def __init__(
+        self,
+        root: str,
+        train: bool = True,
+        transform: Callable[..., Any] | None = None,
+        pre_transform: Callable[..., Any] | None = None,
+        pre_filter: Callable[..., Any] | None = None,
+        force_reload: bool = False,
+    ) -> None:
+        part = "train" if train else "test"
+        super().__init__(root, part, transform, pre_transform, pre_filter, force_reload)
 
 
 def obtain_tree(archive: str, inside: str, into: str, url: str, root: str, folder: str | None = None) -> None:

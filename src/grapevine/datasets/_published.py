@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import shutil
 import tarfile
 import zipfile
 from abc import abstractmethod
@@ -17,7 +16,9 @@ from torch import Tensor
 
 from grapevine.data import Data, HeteroData, InMemoryDataset
 from grapevine.errors import GraphValueError
+from grapevine.graph.mask import index_to_mask
 from grapevine.io import DownloadError, download_file, find
+from grapevine.io.download import write_whole
 
 Graphs = Data | HeteroData | Sequence[Data]
 
@@ -34,6 +35,7 @@ class PublishedDataset(InMemoryDataset):
         transform: called on a graph at every access.
         pre_transform: called on every graph once, before it is saved.
         force_reload: whether to read the raw files again.
+        pre_filter: tells of every graph whether it is kept.
 
     Raises:
         DownloadError: if the raw files are missing and cannot be downloaded.
@@ -47,8 +49,10 @@ class PublishedDataset(InMemoryDataset):
         transform: Callable[..., Any] | None = None,
         pre_transform: Callable[..., Any] | None = None,
         force_reload: bool = False,
+        *,
+        pre_filter: Callable[..., Any] | None = None,
     ) -> None:
-        super().__init__(root, transform, pre_transform, force_reload=force_reload)
+        super().__init__(root, transform, pre_transform, pre_filter, force_reload=force_reload)
         self.load(self.processed_paths[0], self.kind)
 
     @abstractmethod
@@ -76,15 +80,25 @@ class PublishedDataset(InMemoryDataset):
 
     def process(self) -> None:
         read = self._read(Path(self.raw_dir))
-        graphs: list[Any] = list(read) if isinstance(read, Sequence) else [read]
-        if self.pre_filter is not None:
-            graphs = [graph for graph in graphs if self.pre_filter(graph)]
-        if self.pre_transform is not None:
-            graphs = [self.pre_transform(graph) for graph in graphs]
-        self.save(graphs, self.processed_paths[0])
+        graphs = read if isinstance(read, Sequence) else [read]
+        self.save(self._kept(graphs), self.processed_paths[0])
 
 
-class NamedDataset(PublishedDataset):
+class NamedFolder(InMemoryDataset):
+    """Raw and processed files lie in a folder of `root` that bears the dataset's `name`."""
+
+    name: str
+
+    @property
+    def raw_dir(self) -> str:
+        return str(Path(self.root) / self.name / "raw")
+
+    @property
+    def processed_dir(self) -> str:
+        return str(Path(self.root) / self.name / "processed")
+
+
+class NamedDataset(NamedFolder, PublishedDataset):
     """One of several datasets of a collection, each in a folder of its own; `names` are those there are.
 
     Args:
@@ -93,6 +107,7 @@ class NamedDataset(PublishedDataset):
         transform: called on a graph at every access.
         pre_transform: called on every graph once, before it is saved.
         force_reload: whether to read the raw files again.
+        pre_filter: tells of every graph whether it is kept.
 
     Raises:
         GraphValueError: for an unknown name.
@@ -107,9 +122,11 @@ class NamedDataset(PublishedDataset):
         transform: Callable[..., Any] | None = None,
         pre_transform: Callable[..., Any] | None = None,
         force_reload: bool = False,
+        *,
+        pre_filter: Callable[..., Any] | None = None,
     ) -> None:
         self.name = self._known(name)
-        super().__init__(root, transform, pre_transform, force_reload)
+        super().__init__(root, transform, pre_transform, force_reload, pre_filter=pre_filter)
 
     def _known(self, name: str) -> str:
         """The name as the files have it."""
@@ -117,14 +134,6 @@ class NamedDataset(PublishedDataset):
         if name.lower() not in known:
             raise GraphValueError(f"expected a dataset of {self.names}, got {name!r}")
         return known[name.lower()]
-
-    @property
-    def raw_dir(self) -> str:
-        return str(Path(self.root) / self.name / "raw")
-
-    @property
-    def processed_dir(self) -> str:
-        return str(Path(self.root) / self.name / "processed")
 
 
 def fetch(
@@ -154,11 +163,11 @@ def fetch(
             continue
         found = find(f"{folder}/{name}", root) or (find(name, root) if len(urls) == 1 else None)
         if found is not None:
-            shutil.copyfile(found, into / name)
+            write_whole(into / name, found.open("rb"))
         elif urlsplit(url).path.endswith(".gz") and not name.endswith(".gz"):
             file = download_file(f"{name}.gz", into, url)
-            with gzip.open(file) as source, (into / name).open("wb") as out:
-                shutil.copyfileobj(source, out)
+            with gzip.open(file) as source:
+                write_whole(into / name, source)
             file.unlink()
         else:
             download_file(name, into, url)
@@ -180,8 +189,7 @@ def _copy(file: Path, names: list[str], members: Mapping[str, Callable[[], IO[by
     for name in names:
         if name not in members:
             raise DownloadError(f"{file}: expected a file {name!r} in it, got {sorted(members)}")
-        with members[name]() as source, (into / name).open("wb") as out:
-            shutil.copyfileobj(source, out)
+        write_whole(into / name, members[name]())
 
 
 def rows(file: Path, separator: str | None = None, skip: int = 0) -> list[list[str]]:
@@ -197,6 +205,4 @@ def pairs(file: Path, separator: str | None = None, skip: int = 0) -> Tensor:
 
 def mask_of(index: Any, size: int) -> Tensor:
     """True at the given places, boolean (N,)."""
-    mask = torch.zeros(size, dtype=torch.bool)
-    mask[torch.as_tensor(index, dtype=torch.int64)] = True
-    return mask
+    return index_to_mask(torch.as_tensor(index, dtype=torch.int64), size)

@@ -100,7 +100,7 @@ class TripletDataset(TripletFiles):
         for triplets, path in zip(splits, self.processed_paths):
             head, relation, tail = triplets.t().contiguous()
             data = Data(edge_index=torch.stack([head, tail]), edge_type=relation, num_nodes=len(entities))
-            self.save([data if self.pre_transform is None else self.pre_transform(data)], path)
+            self.save(self._kept([data]), path)
 
 
 class MaskedTripletDataset(TripletFiles):
@@ -137,4 +137,4 @@ class MaskedTripletDataset(TripletFiles):
             num_nodes=num_nodes,
             **masks,
         )
-        self.save([data if self.pre_transform is None else self.pre_transform(data)], self.processed_paths[0])
+        self.save(self._kept([data]), self.processed_paths[0])

@@ -87,15 +87,13 @@ class StochasticBlockModelDataset(InMemoryDataset):
         sizes = self.block_sizes
         edge_index = stochastic_blockmodel_graph(sizes, self.edge_probs, directed=not self.is_undirected)
         y = torch.arange(sizes.numel()).repeat_interleave(sizes)
-        graphs: list[Any] = [Data(edge_index=edge_index, y=y) for _ in range(self.num_graphs)]
+        graphs = [Data(edge_index=edge_index, y=y) for _ in range(self.num_graphs)]
         for graph in graphs:
             if self.num_channels is None:
                 graph.num_nodes = y.numel()
             else:
                 graph.x = self._features(self.num_channels)
-        if self.pre_transform is not None:
-            graphs = [self.pre_transform(graph) for graph in graphs]
-        self.save(graphs, self.processed_paths[0])
+        self.save(self._kept(graphs), self.processed_paths[0])
 
     def _features(self, num_channels: int) -> Tensor:
         """Features of the nodes, in the order of the classes."""

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from grapevine.data import Data, InMemoryDataset
-from grapevine.datasets._parts import PartsDataset, obtain_tree
+from grapevine.datasets._parts import PartsDataset, TrainTestDataset, obtain_tree
 from grapevine.errors import GraphValueError
 from grapevine.io import read_txt_array
 
@@ -209,15 +209,14 @@ class PCPNetDataset(InMemoryDataset):
             )
             index = read_txt_array(Path(self.raw_dir, f"{name}.pidx"), dtype=torch.long)
             data = Data(pos=pos, x=torch.cat([normals, curvature], dim=1), test_idx=index)
-            if self.pre_filter is None or self.pre_filter(data):
-                graphs.append(data if self.pre_transform is None else self.pre_transform(data))
-        self.save(graphs, self.processed_paths[0])
+            graphs.append(data)
+        self.save(self._kept(graphs), self.processed_paths[0])
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({len(self)}, category={self.category})"
 
 
-class MNISTSuperpixels(PartsDataset):
+class MNISTSuperpixels(TrainTestDataset):
     """70,000 handwritten digits as graphs of 75 patches each, joined where they touch.
 
     | graphs | nodes | edges a graph | features | classes |
@@ -243,18 +242,6 @@ class MNISTSuperpixels(PartsDataset):
     """
 
     url = "https://data.pyg.org/datasets/MNISTSuperpixels.zip"
-
-    def __init__(
-        self,
-        root: str,
-        train: bool = True,
-        transform: Callable[..., Any] | None = None,
-        pre_transform: Callable[..., Any] | None = None,
-        pre_filter: Callable[..., Any] | None = None,
-        force_reload: bool = False,
-    ) -> None:
-        part = "train" if train else "test"
-        super().__init__(root, part, transform, pre_transform, pre_filter, force_reload)
 
     @property
     def raw_file_names(self) -> str:

@@ -11,14 +11,10 @@ import torch
 from scipy.sparse import csr_matrix
 
 from grapevine.data import Data
+from grapevine.data.files import google_url
 from grapevine.datasets._published import PublishedDataset, mask_of
 
 _FILES = ("adj_full.npz", "feats.npy", "class_map.json", "role.json")
-
-
-def drive(key: str) -> str:
-    """Where Google Drive gives a file."""
-    return f"https://drive.usercontent.google.com/download?id={key}&confirm=t"
 
 
 def edges_of(matrix: csr_matrix) -> torch.Tensor:
@@ -33,7 +29,7 @@ class GraphSAINTDataset(PublishedDataset):
     keys: tuple[str, str, str, str]
 
     def _urls(self) -> Mapping[str, str]:
-        return {file: drive(key) for file, key in zip(_FILES, self.keys)}
+        return {file: google_url(key) for file, key in zip(_FILES, self.keys)}
 
     def _read(self, folder: Path) -> Data:
         with np.load(folder / "adj_full.npz") as parts:

@@ -16,9 +16,10 @@ from scipy.sparse import load_npz
 from torch import Tensor
 
 from grapevine.data import HeteroData
+from grapevine.data.files import google_url
 from grapevine.datasets._parts import obtain_tree
 from grapevine.datasets._published import NamedDataset, PublishedDataset, fetch, mask_of, pairs, rows
-from grapevine.datasets.graph_saint import drive, edges_of
+from grapevine.datasets.graph_saint import edges_of
 from grapevine.errors import GraphValueError
 from grapevine.utils import coalesce
 
@@ -233,7 +234,7 @@ class HGBDataset(NamedDataset):
         into.mkdir(parents=True, exist_ok=True)
         fetch(
             self._urls(),
-            (f"{self.shown[self.name]}.zip", drive(self.keys[self.name])),
+            (f"{self.shown[self.name]}.zip", google_url(self.keys[self.name])),
             into,
             self.root,
             self.name,

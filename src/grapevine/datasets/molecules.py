@@ -17,7 +17,7 @@ from scipy.io import loadmat
 
 from grapevine.data import Data, InMemoryDataset
 from grapevine.datasets._parts import PartsDataset
-from grapevine.datasets._published import NamedDataset, PublishedDataset, fetch
+from grapevine.datasets._published import NamedDataset, NamedFolder, PublishedDataset, fetch
 from grapevine.errors import GraphValueError
 from grapevine.io import ArrayUnpickler, UnsafePickleError
 from grapevine.utils import from_smiles as _from_smiles
@@ -85,8 +85,7 @@ class QM7b(PublishedDataset):
         pre_filter: Callable[..., Any] | None = None,
         force_reload: bool = False,
     ) -> None:
-        self._keeps = pre_filter
-        super().__init__(root, transform, pre_transform, force_reload)
+        super().__init__(root, transform, pre_transform, force_reload, pre_filter=pre_filter)
 
     def _urls(self) -> Mapping[str, str]:
         return {"qm7b.mat": "https://deepchemdata.s3-us-west-1.amazonaws.com/datasets/qm7b.mat"}
@@ -101,7 +100,7 @@ class QM7b(PublishedDataset):
             graphs.append(
                 Data(edge_index=edge_index, edge_attr=edge_attr, y=target.view(1, -1), num_nodes=num_nodes)
             )
-        return [graph for graph in graphs if self._keeps is None or self._keeps(graph)]
+        return graphs
 
 
 class MoleculeNet(NamedDataset):
@@ -169,8 +168,7 @@ class MoleculeNet(NamedDataset):
         from_smiles: Callable[[str], Data] | None = None,
     ) -> None:
         self.from_smiles = from_smiles or _from_smiles
-        self._keeps = pre_filter
-        super().__init__(root, name, transform, pre_transform, force_reload)
+        super().__init__(root, name, transform, pre_transform, force_reload, pre_filter=pre_filter)
 
     def _urls(self) -> Mapping[str, str]:
         file = self.table[self.name][1]
@@ -189,7 +187,7 @@ class MoleculeNet(NamedDataset):
             data.y = torch.tensor([[float(label) if label else torch.nan for label in labels]])
             if data.num_nodes == 0:
                 warnings.warn(f"molecule {values[smiles]!r} has no atoms and is left out", stacklevel=2)
-            elif self._keeps is None or self._keeps(data):
+            else:
                 graphs.append(data)
         return graphs
 
@@ -264,7 +262,7 @@ class ZINC(PartsDataset):
             )
 
 
-class LRGBDataset(PartsDataset):
+class LRGBDataset(NamedFolder, PartsDataset):
     """The Long Range Graph Benchmark: pictures as superpixels, and molecules.
 
     | name            | graphs  | task                                        |
@@ -315,14 +313,6 @@ class LRGBDataset(PartsDataset):
         if self.name not in self.places:
             raise GraphValueError(f"expected a dataset of {tuple(self.places)}, got {name!r}")
         super().__init__(root, split, transform, pre_transform, pre_filter, force_reload)
-
-    @property
-    def raw_dir(self) -> str:
-        return str(Path(self.root) / self.name / "raw")
-
-    @property
-    def processed_dir(self) -> str:
-        return str(Path(self.root) / self.name / "processed")
 
     @property
     def raw_file_names(self) -> list[str]:
@@ -465,12 +455,8 @@ class MD17(InMemoryDataset):
             with np.load(raw) as arrays:
                 z, pos, energy, force = (torch.from_numpy(arrays[key]) for key in keys)
             frames = zip(pos.float(), energy.float(), force.float())
-            graphs: list[Any] = [Data(z=z.long(), pos=p, energy=e, force=f) for p, e, f in frames]
-            if self.pre_filter is not None:
-                graphs = [graph for graph in graphs if self.pre_filter(graph)]
-            if self.pre_transform is not None:
-                graphs = [self.pre_transform(graph) for graph in graphs]
-            self.save(graphs, path)
+            graphs = [Data(z=z.long(), pos=p, energy=e, force=f) for p, e, f in frames]
+            self.save(self._kept(graphs), path)
 
     def mean(self) -> float:
         """The mean energy."""

@@ -51,9 +51,8 @@ class _PickledGraphs(InMemoryDataset):
             edge_index = torch.from_numpy(np.stack(np.nonzero(adjacency)))
             label = int(y) if np.ndim(y) == 0 else int(np.argmax(y))
             graph = Data(x=torch.from_numpy(np.asarray(x, np.float32)), edge_index=edge_index, y=label)
-            if self.pre_filter is None or self.pre_filter(graph):
-                graphs.append(graph if self.pre_transform is None else self.pre_transform(graph))
-        self.save(graphs, self.processed_paths[0])
+            graphs.append(graph)
+        self.save(self._kept(graphs), self.processed_paths[0])
 
 
 class BA2MotifDataset(_PickledGraphs):

@@ -169,7 +169,7 @@ class Planetoid(InMemoryDataset):
                     splits.append({mask: torch.from_numpy(arrays[mask]).bool() for mask in _MASKS})
             for mask in _MASKS:
                 data[mask] = torch.stack([split[mask] for split in splits], dim=1)
-        self.save([data if self.pre_transform is None else self.pre_transform(data)], self.processed_paths[0])
+        self.save(self._kept([data]), self.processed_paths[0])
 
     def __repr__(self) -> str:
         return f"{self.name}()"

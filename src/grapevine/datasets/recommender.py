@@ -41,7 +41,7 @@ class _Ratings(InMemoryDataset):
 
     def process(self) -> None:
         data = self._read()
-        self.save([data if self.pre_transform is None else self.pre_transform(data)], self.processed_paths[0])
+        self.save(self._kept([data]), self.processed_paths[0])
 
 
 # Users and items, split by the authors of LightGCN -------------------------------------------------------------

@@ -9,13 +9,13 @@ from typing import Any
 import torch
 
 from grapevine.data import Data
-from grapevine.datasets._parts import PartsDataset, obtain_tree
+from grapevine.datasets._parts import TrainTestDataset, obtain_tree
 from grapevine.errors import GraphValueError
 from grapevine.io import read_off
 from grapevine.transforms import Center
 
 
-class ShapeFolders(PartsDataset):
+class ShapeFolders(TrainTestDataset):
     """Meshes ``raw/CLASS/train/*.off`` and ``raw/CLASS/test/*.off``, classes and files in the order of their names."""
 
     pattern = "*.off"
@@ -65,18 +65,6 @@ class GeometricShapes(ShapeFolders):
     """
 
     url = "https://github.com/Yannick-S/geometric_shapes/raw/master/raw.zip"
-
-    def __init__(
-        self,
-        root: str,
-        train: bool = True,
-        transform: Callable[..., Any] | None = None,
-        pre_transform: Callable[..., Any] | None = None,
-        pre_filter: Callable[..., Any] | None = None,
-        force_reload: bool = False,
-    ) -> None:
-        part = "train" if train else "test"
-        super().__init__(root, part, transform, pre_transform, pre_filter, force_reload)
 
     def download(self) -> None:
         obtain_tree("geometric_shapes_raw.zip", "raw", self.raw_dir, self.url, self.root)
@@ -134,8 +122,7 @@ class ModelNet(ShapeFolders):
         if name not in self.urls:
             raise GraphValueError(f"expected name '10' or '40', got {name!r}")
         self.name = name
-        part = "train" if train else "test"
-        super().__init__(root, part, transform, pre_transform, pre_filter, force_reload)
+        super().__init__(root, train, transform, pre_transform, pre_filter, force_reload)
 
     def download(self) -> None:
         folder = f"ModelNet{self.name}"

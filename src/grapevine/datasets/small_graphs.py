@@ -13,8 +13,8 @@ from scipy.sparse import load_npz
 from torch import Tensor
 
 from grapevine.data import Data
+from grapevine.data.files import google_url
 from grapevine.datasets._published import NamedDataset, PublishedDataset, mask_of, pairs, rows
-from grapevine.datasets.graph_saint import drive
 from grapevine.errors import GraphValueError
 from grapevine.io import read_pickle
 from grapevine.utils import coalesce, to_undirected
@@ -235,7 +235,7 @@ class AttributedGraphDataset(NamedDataset):
     names = tuple(keys)
 
     def _archive(self) -> tuple[str, str]:
-        return f"{self.name}.attr.zip", drive(self.keys[self.name])
+        return f"{self.name}.attr.zip", google_url(self.keys[self.name])
 
     def _urls(self) -> Mapping[str, str]:
         return {"attrs.npz": "", "edgelist.txt": "", "labels.txt": ""}

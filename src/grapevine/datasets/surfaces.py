@@ -11,12 +11,12 @@ from typing import Any
 import torch
 
 from grapevine.data import Data, InMemoryDataset
-from grapevine.datasets._parts import PartsDataset, obtain_by_hand, obtain_tree
+from grapevine.datasets._parts import PartsDataset, TrainTestDataset, obtain_by_hand, obtain_tree
 from grapevine.errors import GraphValueError
 from grapevine.io import read_off, read_ply, read_txt_array
 
 
-class FAUST(PartsDataset):
+class FAUST(TrainTestDataset):
     """100 watertight meshes of 10 people in 10 poses each, with the same 6,890 vertices; a pose is a class.
 
     Needs trimesh. The first 80 meshes (8 people) are for training, the others for testing.
@@ -42,18 +42,6 @@ class FAUST(PartsDataset):
 
     url = "http://faust.is.tue.mpg.de/"
 
-    def __init__(
-        self,
-        root: str,
-        train: bool = True,
-        transform: Callable[..., Any] | None = None,
-        pre_transform: Callable[..., Any] | None = None,
-        pre_filter: Callable[..., Any] | None = None,
-        force_reload: bool = False,
-    ) -> None:
-        part = "train" if train else "test"
-        super().__init__(root, part, transform, pre_transform, pre_filter, force_reload)
-
     @property
     def raw_file_names(self) -> str:
         return "MPI-FAUST.zip"
@@ -69,7 +57,7 @@ class FAUST(PartsDataset):
             yield data
 
 
-class CoMA(PartsDataset):
+class CoMA(TrainTestDataset):
     """20,466 meshes of 12 faces that make 12 extreme expressions, with the same 5,023 vertices.
 
     Needs trimesh. Of each hundred frames of a take the first 90 are for training, the others for testing.
@@ -110,18 +98,6 @@ class CoMA(PartsDataset):
         "mouth_side",
         "mouth_up",
     )
-
-    def __init__(
-        self,
-        root: str,
-        train: bool = True,
-        transform: Callable[..., Any] | None = None,
-        pre_transform: Callable[..., Any] | None = None,
-        pre_filter: Callable[..., Any] | None = None,
-        force_reload: bool = False,
-    ) -> None:
-        part = "train" if train else "test"
-        super().__init__(root, part, transform, pre_transform, pre_filter, force_reload)
 
     @property
     def raw_file_names(self) -> str:
@@ -210,9 +186,8 @@ class TOSCA(InMemoryDataset):
             for path in _by_number(Path(self.raw_dir).glob(f"{name}*.tri")):
                 face = read_txt_array(path, dtype=torch.long).view(-1, 3).t().contiguous()
                 data = Data(pos=read_txt_array(path.with_suffix(".vert")).view(-1, 3), face=face - face.min())
-                if self.pre_filter is None or self.pre_filter(data):
-                    graphs.append(data if self.pre_transform is None else self.pre_transform(data))
-        self.save(graphs, self.processed_paths[0])
+                graphs.append(data)
+        self.save(self._kept(graphs), self.processed_paths[0])
 
 
 class SHREC2016(PartsDataset):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import shutil
 from abc import abstractmethod
 from collections.abc import Callable
 from pathlib import Path
@@ -14,8 +13,10 @@ import torch
 from torch import Tensor
 
 from grapevine.data import Data, InMemoryDataset, TemporalData
+from grapevine.datasets._published import NamedFolder
 from grapevine.errors import GraphValueError
 from grapevine.io import download_file, find, obtain
+from grapevine.io.download import write_whole
 
 _SNAP = "https://snap.stanford.edu/data"
 
@@ -24,13 +25,12 @@ def _unpacked(name: str, into: str, root: str) -> None:
     """Puts a file into a folder: as it is on this machine, or out of ``name.gz`` there or below SNAP."""
     target = Path(into) / name
     if (plain := find(name, root)) is not None:
-        shutil.copyfile(plain, target)
+        write_whole(target, plain.open("rb"))
         return
     here = find(f"{name}.gz", root)
     packed = here or download_file(f"{name}.gz", Path(into), f"{_SNAP}/{name}.gz")
-    with gzip.open(packed) as source, target.with_suffix(".part").open("wb") as out:
-        shutil.copyfileobj(source, out)
-    target.with_suffix(".part").replace(target)
+    with gzip.open(packed) as source:
+        write_whole(target, source)
     if here is None:
         packed.unlink()
 
@@ -57,7 +57,7 @@ class _Events(InMemoryDataset):
 
     def process(self) -> None:
         data = self._read()
-        self.save([data if self.pre_transform is None else self.pre_transform(data)], self.processed_paths[0])
+        self.save(self._kept([data]), self.processed_paths[0])
 
 
 class CollegeMsg(_Events):
@@ -102,7 +102,7 @@ class CollegeMsg(_Events):
         return TemporalData(src - first, dst - first, t.clone())
 
 
-class JODIEDataset(_Events):
+class JODIEDataset(NamedFolder, _Events):
     """Users and what they use, as streams of events: edits, posts, actions in courses, songs.
 
     | name      | users and items | events    | features |
@@ -146,14 +146,6 @@ class JODIEDataset(_Events):
         if self.name not in self.names:
             raise GraphValueError(f"expected one of {self.names}, got {name!r}")
         super().__init__(root, transform, pre_transform, force_reload)
-
-    @property
-    def raw_dir(self) -> str:
-        return str(Path(self.root) / self.name / "raw")
-
-    @property
-    def processed_dir(self) -> str:
-        return str(Path(self.root) / self.name / "processed")
 
     @property
     def raw_file_names(self) -> str:
@@ -235,8 +227,8 @@ class BitcoinOTC(InMemoryDataset):
             mask = (step > i - self.edge_window_size) & (step <= i)
             graph = Data(edge_index=edge_index[:, mask], edge_attr=table[mask, 2].long())
             graph.num_nodes = int(edge_index.max()) + 1
-            graphs.append(graph if self.pre_transform is None else self.pre_transform(graph))
-        self.save(graphs, self.processed_paths[0])
+            graphs.append(graph)
+        self.save(self._kept(graphs), self.processed_paths[0])
 
 
 def _steps(t: Tensor, length: float) -> Tensor:

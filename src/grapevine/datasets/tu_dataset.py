@@ -134,11 +134,7 @@ class TUDataset(InMemoryDataset):
 
     def process(self) -> None:
         self.data, self.slices, sizes = read_tu_data(self.raw_dir, self.name)
-        graphs = [self.get(i) for i in range(len(self))]
-        if self.pre_filter is not None:
-            graphs = [graph for graph in graphs if self.pre_filter(graph)]
-        if self.pre_transform is not None:
-            graphs = [self.pre_transform(graph) for graph in graphs]
+        graphs = self._kept([self.get(i) for i in range(len(self))])
         self._data_list = None  # these were the graphs as read
         self.save(graphs, self.processed_paths[0])
         Path(self.processed_paths[1]).write_text(json.dumps(sizes))

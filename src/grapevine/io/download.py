@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import shutil
 import zipfile
@@ -50,11 +51,11 @@ def obtain(
         if (target / name).exists():
             continue
         if (found := find(name, root)) is not None:
-            _write(target / name, found.open("rb"))
+            write_whole(target / name, found.open("rb"))
         elif archive is not None and (packed := _find_member(name, archive, root)) is not None:
             file, member = packed
             with zipfile.ZipFile(file) as contents:
-                _write(target / name, contents.open(member))
+                write_whole(target / name, contents.open(member))
         else:
             download_file(name, target, f"{url}/{name}", (sha256 or {}).get(name), archive)
 
@@ -86,7 +87,7 @@ def obtain_archive(
     if root is not None and (first := find(names[0], root)) is not None:
         for path in (first.with_name(name) for name in reversed(names)):
             if path.exists():
-                _write(target / path.name, path.open("rb"))
+                write_whole(target / path.name, path.open("rb"))
         return
     found = None if root is None else find(archive, root)
     file = found or download_file(archive, target, f"{url}/{archive}", (sha256 or {}).get(archive))
@@ -96,7 +97,7 @@ def obtain_archive(
             raise DownloadError(f"{file}: expected a zip that holds {names[0]!r}, got {sorted(members)}")
         for name in reversed(names):
             if name in members:
-                _write(target / name, contents.open(members[name]))
+                write_whole(target / name, contents.open(members[name]))
     if found is None:
         file.unlink()
 
@@ -149,8 +150,8 @@ def _find_member(name: str, archive: str, root: PathLike) -> tuple[Path, str] | 
     return None if member is None else (file, member)
 
 
-def _write(path: Path, source: IO[bytes]) -> None:
-    # Under another name first, so that an interrupted copy is never taken for the file.
+def write_whole(path: Path, source: IO[bytes] | gzip.GzipFile) -> None:
+    """Writes a file from a stream and closes that; an interrupted copy is never taken for the file."""
     partial = path.with_name(path.name + ".part")
     with source, partial.open("wb") as out:
         shutil.copyfileobj(source, out)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import os
 import pickle
-import shutil
-import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate
 from pathlib import Path
@@ -17,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from grapevine.data.files import extract_tar
+from grapevine.data.files import extract_gz, extract_tar, extract_zip
 from grapevine.dgl.base import DGLError, dgl_warning
 from grapevine.dgl.data.graph_serialize import load_graphs, load_labels, save_graphs
 from grapevine.dgl.data.tensor_serialize import load_tensors, save_tensors
@@ -145,11 +142,9 @@ def extract_archive(file: str, target_dir: str, overwrite: bool = False) -> None
         extract_tar(file, target_dir, "r:*", log=False)
     elif file.endswith(".gz"):
         os.makedirs(target_dir, exist_ok=True)
-        with gzip.open(file) as source, open(Path(target_dir) / Path(file).name[:-3], "wb") as out:
-            shutil.copyfileobj(source, out)
+        extract_gz(file, target_dir, log=False)
     elif file.endswith(".zip"):
-        with zipfile.ZipFile(file) as contents:
-            contents.extractall(target_dir)
+        extract_zip(file, target_dir, log=False)
     else:
         raise DGLError(f"Unrecognized file type: {file}; expected .zip, .tar, .tar.gz, .tgz or .gz")
 
