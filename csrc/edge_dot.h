@@ -29,10 +29,7 @@ template <class T, int D> inline void short_dots(const T* a, const T* b, T* to, 
   for (int64_t h = 0; h < heads; ++h, a += D, b += D) {
     wide_t<T> lane[D];
     for (int j = 0; j < D; ++j) lane[j] = widen(a[j]) * widen(b[j]);
-#pragma GCC unroll 4
-    for (int half = D / 2; half > 0; half /= 2)
-      for (int j = 0; j < half; ++j) lane[j] += lane[j + half];
-    to[h] = narrow<T>(lane[0]);
+    to[h] = narrow<T>(sum(lane, std::integral_constant<int64_t, D>()));
   }
 }
 

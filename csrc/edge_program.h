@@ -1,10 +1,11 @@
 // Runs an edge program: a message given as a list of element-wise instructions over leaves, reduced per row or written per
-// edge. A small interpreter: each instruction is one loop over the lanes of a block, so its dispatch costs little beside it,
-// and no message is ever stored. A block is some edges times a tile of features.
+// edge; no message is ever stored. The accumulator's lanes hold a block: a tile of one edge's features, or some edges with all
+// features that they have.
 #pragma once
 
-#include <cmath>
+#include <functional>
 
+#include "accumulator.h"
 #include "kernels.h"
 #include "numeric.h"
 #include "rows.h"
@@ -13,86 +14,6 @@
 namespace gv {
 namespace GV_ISA {
 namespace {
-
-constexpr int64_t kTile = 64;    // features of a block, at most
-constexpr int64_t kLanes = 256;  // edges x features of a block, at most
-
-template <class A> inline A exponential(A v);
-template <> inline float exponential(float v) {
-  // Cephes' polynomial in a form that compilers vectorise; about 1 ulp.
-  const float x = v > 88.72f ? 88.72f : (v < -103.0f ? -103.0f : v);
-  const float shifted = x * 1.44269504f + 12582912.0f;
-  const float n = shifted - 12582912.0f;
-  const float r = x - n * 0.693359375f + n * 2.12194440e-4f;
-  float p = 1.9875691500e-4f;
-  p = p * r + 1.3981999507e-3f;
-  p = p * r + 8.3334519073e-3f;
-  p = p * r + 4.1665795894e-2f;
-  p = p * r + 1.6666665459e-1f;
-  p = p * r + 5.0000001201e-1f;
-  p = p * r * r + r + 1.0f;
-  // Two factors, since 2^n alone may leave the range of normal numbers.
-  const int32_t whole = int32_t(n), half = whole / 2;
-  const float y = p * as_float(uint32_t(half + 127) << 23) * as_float(uint32_t(whole - half + 127) << 23);
-  return v > 88.72284f ? as_float(0x7f800000u) : v < -103.98f ? 0.0f : (v == v ? y : v);
-}
-template <> inline double exponential(double v) { return std::exp(v); }
-
-template <class A> inline A sigmoid(A v) { return A(1) / (A(1) + exponential(-v)); }
-template <class A> inline A tangent(A v) {
-  // Near zero the quotient would cancel: the odd series there.
-  const A s = v * v;
-  const A series = v * (A(1) + s * (A(-1.0 / 3) + s * (A(2.0 / 15) + s * A(-17.0 / 315))));
-  const A quotient = A(1) - A(2) / (exponential(A(2) * v) + A(1));
-  return std::fabs(v) < A(0.06) ? series : quotient;
-}
-template <> inline double tangent(double v) { return std::tanh(v); }
-
-// Loops of one instruction over n lanes. A compile-time n lets the compiler unroll the common widths.
-template <class A, class F> inline void lanes1(A* __restrict o, const A* __restrict a, int64_t n, F f) {
-  if (n == kLanes) { for (int64_t i = 0; i < kLanes; ++i) o[i] = f(a[i]); return; }
-  for (int64_t i = 0; i < n; ++i) o[i] = f(a[i]);
-}
-template <class A, class F> inline void lanes2(A* __restrict o, const A* __restrict a, const A* __restrict b, int64_t n, F f) {
-  if (n == kLanes) { for (int64_t i = 0; i < kLanes; ++i) o[i] = f(a[i], b[i]); return; }
-  for (int64_t i = 0; i < n; ++i) o[i] = f(a[i], b[i]);
-}
-
-template <class T>
-void execute(const Instruction& in, wide_t<T>* __restrict o, const wide_t<T>* __restrict a, const wide_t<T>* __restrict b,
-             const wide_t<T>* __restrict c, int64_t n) {
-  using A = wide_t<T>;
-  switch (in.op) {
-    case kAdd: return lanes2(o, a, b, n, [](A x, A y) { return x + y; });
-    case kSub: return lanes2(o, a, b, n, [](A x, A y) { return x - y; });
-    case kMul: return lanes2(o, a, b, n, [](A x, A y) { return x * y; });
-    case kDiv: return lanes2(o, a, b, n, [](A x, A y) { return x / y; });
-    case kMaximum: return lanes2(o, a, b, n, [](A x, A y) { return x > y || x != x ? x : y; });
-    case kMinimum: return lanes2(o, a, b, n, [](A x, A y) { return x < y || x != x ? x : y; });
-    case kGt: return lanes2(o, a, b, n, [](A x, A y) { return x > y ? A(1) : A(0); });
-    case kGe: return lanes2(o, a, b, n, [](A x, A y) { return x >= y ? A(1) : A(0); });
-    case kEq: return lanes2(o, a, b, n, [](A x, A y) { return x == y ? A(1) : A(0); });
-    case kPow: return lanes2(o, a, b, n, [](A x, A y) { return std::pow(x, y); });
-    case kWhere:
-      for (int64_t i = 0; i < n; ++i) o[i] = a[i] != A(0) ? b[i] : c[i];
-      return;
-    case kNeg: return lanes1(o, a, n, [](A x) { return -x; });
-    case kAbs: return lanes1(o, a, n, [](A x) { return std::fabs(x); });
-    case kRelu: return lanes1(o, a, n, [](A x) { return x > A(0) || x != x ? x : A(0); });
-    case kSign: return lanes1(o, a, n, [](A x) { return A(x > A(0)) - A(x < A(0)); });
-    case kExp: return lanes1(o, a, n, [](A x) { return exponential(x); });
-    case kLog: return lanes1(o, a, n, [](A x) { return std::log(x); });
-    case kLog1p: return lanes1(o, a, n, [](A x) { return std::log1p(x); });
-    case kExpm1: return lanes1(o, a, n, [](A x) { return std::expm1(x); });
-    case kSqrt: return lanes1(o, a, n, [](A x) { return std::sqrt(x); });
-    case kSin: return lanes1(o, a, n, [](A x) { return std::sin(x); });
-    case kCos: return lanes1(o, a, n, [](A x) { return std::cos(x); });
-    case kTanh: return lanes1(o, a, n, [](A x) { return tangent(x); });
-    case kSigmoid: return lanes1(o, a, n, [](A x) { return sigmoid(x); });
-    case kErf: return lanes1(o, a, n, [](A x) { return std::erf(x); });
-    case kRound: return lanes1(o, a, n, [](A x) { return rounded<T>(x); });
-  }
-}
 
 // Loops over a row whose length may be a constant. Promised that nothing overlaps, compilers vectorise those that they unroll.
 template <class T, class N> inline void widen_row(const T* from, N n, wide_t<T>* __restrict to) {
@@ -112,10 +33,11 @@ template <class T> class Runner {
   using A = wide_t<T>;
 
  public:
-  explicit Runner(const EdgeProgram& p) : p_(p), memory_(p.slots * kLanes * sizeof(A) + 64), slot_(p.slots) {
+  explicit Runner(const EdgeProgram& p)
+      : p_(p), memory_(p.slots * kLanes<A> * sizeof(A) + 64), room_(p.slots), slot_(p.slots) {
     // Whole cache lines: a vector that straddles two is forwarded to the next instruction's load very slowly.
-    room_ = reinterpret_cast<A*>((reinterpret_cast<uintptr_t>(memory_.data()) + 63) / 64 * 64);
-    for (int64_t s = 0; s < p.slots; ++s) slot_[s] = room(s);
+    A* first = reinterpret_cast<A*>((reinterpret_cast<uintptr_t>(memory_.data()) + 63) / 64 * 64);
+    for (int64_t s = 0; s < p.slots; ++s) slot_[s] = {room_[s] = first + s * kLanes<A>, false};
     for (int64_t s = 0; s < p.leaves; ++s) {
       const Leaf& leaf = p.leaf[s];
       const int32_t* index = leaf.on == kOther ? p.other : leaf.on == kEdge ? p.edge : nullptr;
@@ -123,54 +45,95 @@ template <class T> class Runner {
     }
   }
 
-  // The program at `edges` positions from `first`, whose rows are row[0 .. edges - 1], features f .. f + width - 1.
-  void block(int64_t first, int64_t edges, const int32_t* row, int64_t f, int64_t width) {
-    share(edges, f, width);
+  // Features f .. f + width - 1 from now on.
+  void turn_to(int64_t f, int64_t width) {
+    f_ = f, width_ = width, alone_ = width * 2 > kLanes<A>;
+    moving_.clear();
     for (int64_t s = 0; s < p_.leaves; ++s) {
-      const int64_t on = p_.leaf[s].on;
-      if (on == kRow) stage(s, [row](int64_t e) { return int64_t(row[e]); }, edges, f, width);
-      else if (on == kOther) stage(s, [this, first](int64_t e) { return at(p_.other, first + e); }, edges, f, width);
-      else if (on == kEdge) stage(s, [this, first](int64_t e) { return at(p_.edge, first + e); }, edges, f, width);
-      else if (on == kPosition) stage(s, [first](int64_t e) { return first + e; }, edges, f, width);
-    }
-    for (int64_t i = 0; i < p_.instructions; ++i) {
-      const Instruction& in = p_.code[i];
-      execute<T>(in, room(in.out), slot_[in.a], slot_[in.b], slot_[in.c], edges * width);
+      const Leaf& leaf = p_.leaf[s];
+      const bool one = leaf.mode == kScalar && (leaf.on == kShared || alone_);
+      slot_[s] = {room_[s], one};
+      if (leaf.on == kShared) stage(s, [](int64_t) { return int64_t(0); }, one ? 1 : kLanes<A> / width);
+      else if (alone_ && leaf.on != kRow)
+        moving_.push_back({s, leaf.on == kOther ? p_.other : leaf.on == kEdge ? p_.edge : nullptr, in_place(s)});
     }
   }
 
-  // After `block`: edges x width numbers of a slot.
-  const A* value(int64_t slot) const { return slot_[slot]; }
+  // Whether a block is one edge.
+  bool alone() const { return alone_; }
+
+  // The program at the positions first .. last - 1, all of one row, each a block, with after(k) behind it if there is one; see
+  // run_instructions for sums.
+  void along(int64_t first, int64_t last, int64_t row, A* const* sums, const std::function<void(int64_t)>& after) {
+    for (int64_t s = 0; s < p_.leaves; ++s)
+      if (p_.leaf[s].on == kRow) bring(s, row, in_place(s));
+    run(first, last, sums, after);
+  }
+
+  // The program at `edges` positions from `first`, whose rows are row[0 .. edges - 1], as one block.
+  void together(int64_t first, int64_t edges, const int32_t* row, A* const* sums) {
+    for (int64_t s = 0; s < p_.leaves; ++s) {
+      const int64_t on = p_.leaf[s].on;
+      if (on == kRow) stage(s, [row](int64_t e) { return int64_t(row[e]); }, edges);
+      else if (on == kOther) stage(s, [this, first](int64_t e) { return at(p_.other, first + e); }, edges);
+      else if (on == kEdge) stage(s, [this, first](int64_t e) { return at(p_.edge, first + e); }, edges);
+      else if (on == kPosition) stage(s, [first](int64_t e) { return first + e; }, edges);
+    }
+    run(first, first + 1, sums, nullptr);
+  }
+
+  // After a block: edges x width numbers of a result.
+  const A* value(int64_t slot) const { return room_[slot]; }
 
   // Asks for what the `edges` positions from `first` will read, be it for later rows.
-  GV_INLINE void look_ahead(int64_t first, int64_t edges, int64_t f, int64_t width) const {
+  GV_INLINE void look_ahead(int64_t first, int64_t edges) const {
     const int64_t end = std::min(first + edges, int64_t(p_.ptr[p_.rows]));
     for (const Ahead& a : ahead_) {
-      const char* data = a.data + (a.tiled ? f * int64_t(sizeof(T)) : 0);
-      const int64_t bytes = a.tiled ? width * int64_t(sizeof(T)) : std::min<int64_t>(a.stride, 256);
+      const char* data = a.data + (a.tiled ? f_ * int64_t(sizeof(T)) : 0);
+      const int64_t bytes = a.tiled ? width_ * int64_t(sizeof(T)) : std::min<int64_t>(a.stride, 256);
       for (int64_t k = first; k < end; ++k) prefetch(data + a.index[k] * a.stride, bytes);
     }
   }
 
  private:
   struct Ahead { const int32_t* index; const char* data; int64_t stride; bool tiled; };
+  struct Moving { int64_t slot; const int32_t* index; bool in_place; };
 
-  A* room(int64_t s) { return room_ + s * kLanes; }
-
-  // Leaves that are the same for all edges are staged once per feature tile.
-  void share(int64_t edges, int64_t f, int64_t width) {
-    if (edges <= shared_edges_ && f == shared_at_) return;
-    for (int64_t s = 0; s < p_.leaves; ++s)
-      if (p_.leaf[s].on == kShared) stage(s, [](int64_t) { return int64_t(0); }, edges, f, width);
-    shared_edges_ = edges, shared_at_ = f;
+  // One function for all that is run: it is long.
+  __attribute__((noinline)) void run(int64_t first, int64_t last, A* const* sums, const std::function<void(int64_t)>& after) {
+    const auto before = [this](int64_t k) {
+      if (alone_ && k % kBatch == 0) look_ahead(k + kAhead, kBatch);
+      for (const Moving& m : moving_) bring(m.slot, at(m.index, k), m.in_place);
+    };
+    run_instructions<T>(p_.code, p_.instructions, slot_.data(), room_.data(), sums, first, last, before, [&after](int64_t k) {
+      if (after) after(k);
+    });
   }
 
-  // Copies features f .. of the rows that index(0), index(1), ... name into a leaf's slot.
-  template <class Index> void stage(int64_t s, Index index, int64_t edges, int64_t f, int64_t width) {
+  // Whether a leaf's rows can be read where they are.
+  bool in_place(int64_t s) const {
+    return std::is_same<T, A>::value && (slot_[s].one || (p_.leaf[s].mode == kFull && width_ == kLanes<A>));
+  }
+
+  // Makes a leaf's slot hold its given row.
+  GV_INLINE void bring(int64_t s, int64_t row, bool in_place) {
     const Leaf& leaf = p_.leaf[s];
+    if constexpr (std::is_same<T, A>::value) {
+      if (in_place) {
+        slot_[s].data = static_cast<const T*>(leaf.data) + row * leaf.stride + (slot_[s].one ? 0 : f_);
+        return;
+      }
+    }
+    stage(s, [row](int64_t) { return row; }, 1);
+  }
+
+  // Copies features f_ .. of the rows that index(0), index(1), ... name into a leaf's room.
+  template <class Index> __attribute__((noinline)) void stage(int64_t s, Index index, int64_t edges) {
+    const Leaf& leaf = p_.leaf[s];
+    const int64_t width = slot_[s].one ? 1 : width_;
     const T* data = static_cast<const T*>(leaf.data);
-    A* to = room(s);
-    const int64_t period = leaf.period, stride = leaf.stride;
+    A* to = room_[s];
+    const int64_t period = leaf.period, stride = leaf.stride, f = f_;
     const auto rows = [&](auto copy) {
       for (int64_t e = 0; e < edges; ++e, to += width) copy(data + index(e) * stride);
     };
@@ -193,10 +156,12 @@ template <class T> class Runner {
 
   const EdgeProgram& p_;
   std::vector<char> memory_;
-  A* room_;
-  std::vector<const A*> slot_;
+  std::vector<A*> room_;
+  std::vector<Operand<A>> slot_;
   std::vector<Ahead> ahead_;
-  int64_t shared_edges_ = -1, shared_at_ = -1;
+  std::vector<Moving> moving_;
+  int64_t f_ = 0, width_ = 0;
+  bool alone_ = false;
 };
 
 // The sums, or extremes, of one row in progress: one tile of features for each output that is reduced.
@@ -204,7 +169,7 @@ template <class T, int R> class Tally {
   using A = wide_t<T>;
 
  public:
-  explicit Tally(const EdgeProgram& p) : p_(p), value_(p.outputs * kTile), ties_(R == kSum ? 0 : kTile) { clear(); }
+  explicit Tally(const EdgeProgram& p) : p_(p), value_(p.outputs * kLanes<A>), ties_(R == kSum ? 0 : kLanes<A>) { clear(); }
 
   void clear() {
     std::fill(value_.begin(), value_.end(), A(0));
@@ -212,12 +177,20 @@ template <class T, int R> class Tally {
     opening_ = true;
   }
 
+  // Where each output's sums are; null for those that are not summed, or all of them.
+  std::vector<A*> addresses(bool known) {
+    std::vector<A*> out(p_.outputs);
+    for (int64_t o = 0; known && o < p_.outputs; ++o)
+      if (p_.output[o].how != kMap) out[o] = value_.data() + o * kLanes<A>;
+    return out;
+  }
+
   // Adds the messages first .. last of a block.
   void add(const Runner<T>& run, int64_t first, int64_t last, int64_t width) {
     for (int64_t o = 0; o < p_.outputs; ++o) {
       if (p_.output[o].how == kMap) continue;
       const A* m = run.value(p_.output[o].root) + first * width;
-      A* value = value_.data() + o * kTile;
+      A* value = value_.data() + o * kLanes<A>;
       if constexpr (R == kSum) {
         fixed(width, [&](auto n) {
           for (int64_t e = first; e < last; ++e, m += n) add_row(m, n, value);
@@ -237,7 +210,7 @@ template <class T, int R> class Tally {
   // The same from another tally of this row, over later edges.
   void merge(const Tally& next, int64_t width) {
     for (int64_t o = 0; o < p_.outputs; ++o)
-      for (int64_t j = o * kTile; j < o * kTile + width; ++j) {
+      for (int64_t j = o * kLanes<A>; j < o * kLanes<A> + width; ++j) {
         A& into = value_[j];
         const A more = next.value_[j];
         if constexpr (R == kSum) { into += more; continue; }
@@ -254,7 +227,7 @@ template <class T, int R> class Tally {
       if (output.how == kMap) continue;
       const A scale = output.how == kMean ? A(1) / A(std::max<int64_t>(count, 1)) : A(1);
       T* out = static_cast<T*>(output.data) + row * p_.features + f;
-      for (int64_t j = 0; j < width; ++j) out[j] = narrow<T>(value_[o * kTile + j] * scale);
+      for (int64_t j = 0; j < width; ++j) out[j] = narrow<T>(value_[o * kLanes<A> + j] * scale);
       if (R != kSum) std::copy_n(ties_.begin(), width, p_.ties + row * p_.features + f);
     }
   }
@@ -271,60 +244,64 @@ template <class T> class PerEdge {
   using A = wide_t<T>;
 
  public:
-  PerEdge(const EdgeProgram& p, int64_t first, int64_t last) : p_(p), first_(first), last_(last) {
+  PerEdge(const EdgeProgram& p, int64_t first, int64_t last) : features_(p.features), first_(first), last_(last) {
     int64_t numbers = 0;
-    for (int64_t o = 0; o < p.outputs; ++o) {
-      start_.push_back(numbers);
-      if (p.output[o].how == kMap) numbers += p.output[o].groups * (last - first);
+    for (const Output* o = p.output; o != p.output + p.outputs; ++o) {
+      if (o->how != kMap) continue;
+      const int64_t span = o->groups ? p.features / o->groups : 0;
+      const bool whole = p.features <= kLanes<A> || (span && kLanes<A> % span == 0);
+      mapped_.push_back({o->root, o->groups, span, whole, static_cast<T*>(o->data), o->edge, numbers});
+      if (span && !whole) numbers += o->groups * (last - first);
     }
     sums_.resize(numbers);
   }
 
   void add(const Runner<T>& run, int64_t k, int64_t edges, int64_t f, int64_t width) {
-    for (int64_t o = 0; o < p_.outputs; ++o) {
-      const Output& output = p_.output[o];
-      if (output.how != kMap) continue;
-      const A* m = run.value(output.root);
-      if (!output.groups) {
+    for (const Mapped& o : mapped_) {
+      const A* m = run.value(o.root);
+      if (!o.groups) {
         fixed(width, [&](auto n) {
-          for (int64_t e = 0; e < edges; ++e, m += n) {
-            narrow_row(m, n, static_cast<T*>(output.data) + at(output.edge, k + e) * p_.features + f);
+          for (int64_t e = 0; e < edges; ++e, m += n) narrow_row(m, n, o.data + at(o.edge, k + e) * features_ + f);
+        });
+      } else if (o.whole) {  // no group goes on in the next tile; its length is often a common one
+        const int64_t before = f ? f / o.span : 0;
+        fixed(o.span, [&](auto n) {
+          for (int64_t e = 0; e < edges; ++e) {
+            T* to = o.data + at(o.edge, k + e) * o.groups + before;
+            for (const A* stop = m + width; m < stop; m += n) *to++ = narrow<T>(sum(m, n));
           }
         });
-        continue;
+      } else {
+        A* to = sums_.data() + o.start + (k - first_) * o.groups;
+        for (int64_t e = 0; e < edges; ++e, m += width, to += o.groups)
+          for (int64_t j = 0; j < width;) {
+            const int64_t g = (f + j) / o.span, stop = std::min(width, (g + 1) * o.span - f);
+            to[g] += sum(m + j, stop - j);
+            j = stop;
+          }
       }
-      const int64_t span = p_.features / output.groups;
-      A* to = sums_.data() + start_[o] + (k - first_) * output.groups;
-      if (width % span == 0) {  // whole groups, of a length that is often a common one
-        fixed(span, [&](auto n) {
-          for (int64_t e = 0; e < edges; ++e, m += width, to += output.groups)
-            for (int64_t g = 0; g * n < width; ++g) to[f / n + g] = sum(m + g * n, n);
-        });
-        continue;
-      }
-      for (int64_t e = 0; e < edges; ++e, m += width, to += output.groups)
-        for (int64_t j = 0; j < width;) {
-          const int64_t g = (f + j) / span, stop = std::min(width, (g + 1) * span - f);
-          to[g] += sum(m + j, stop - j);
-          j = stop;
-        }
     }
   }
 
   ~PerEdge() {
-    for (int64_t o = 0; o < p_.outputs; ++o) {
-      const int64_t groups = p_.output[o].groups;
-      if (p_.output[o].how != kMap || !groups) continue;
-      const A* from = sums_.data() + start_[o];
-      for (int64_t k = first_; k < last_; ++k)
-        for (int64_t g = 0; g < groups; ++g) static_cast<T*>(p_.output[o].data)[at(p_.output[o].edge, k) * groups + g] = narrow<T>(*from++);
+    for (const Mapped& o : mapped_) {
+      const A* from = sums_.data() + o.start;
+      for (int64_t k = first_; !o.whole && o.groups && k < last_; ++k)
+        for (int64_t g = 0; g < o.groups; ++g) o.data[at(o.edge, k) * o.groups + g] = narrow<T>(*from++);
     }
   }
 
  private:
-  const EdgeProgram& p_;
-  int64_t first_, last_;
-  std::vector<int64_t> start_;
+  struct Mapped {
+    int64_t root, groups, span;
+    bool whole;  // every group lies in one tile
+    T* data;
+    const int32_t* edge;
+    int64_t start;  // of its sums in progress
+  };
+
+  int64_t features_, first_, last_;
+  std::vector<Mapped> mapped_;
   std::vector<A> sums_;
 };
 
@@ -333,31 +310,50 @@ template <class T> class PerEdge {
 template <class T, int R, class Finish>
 void walk(Runner<T>& run, Tally<T, R>& tally, PerEdge<T>& per_edge, const EdgeProgram& p, int64_t first, int64_t last,
           int64_t row, int64_t f, int64_t width, Finish finish) {
-  const int64_t step = kLanes / width, ahead = (kAhead + step - 1) / step * step;
-  int32_t rows[kLanes];
+  using A = wide_t<T>;
+  run.turn_to(f, width);
+  const bool direct = run.alone() && R == kSum;  // the accumulator is added where the sums are
+  const std::vector<A*> sums = tally.addresses(direct);
   int64_t current = row;
-  run.look_ahead(first, ahead, f, width);
+  const auto finish_before = [&](int64_t next) {
+    for (; p.reduced && current < next; ++current) finish(current);
+  };
+  const int64_t step = kLanes<A> / width, ahead = (kAhead + step - 1) / step * step;
+  run.look_ahead(first, ahead + kBatch);
+  if (run.alone()) {
+    const auto add = [&](int64_t k) {
+      if (p.reduced && !direct) tally.add(run, 0, 1, width);
+      if (p.mapped) per_edge.add(run, k, 1, f, width);
+    };
+    const std::function<void(int64_t)> after = p.mapped || !direct ? std::function<void(int64_t)>(add) : nullptr;
+    for (int64_t k = first, stop; k < last; k = stop) {
+      while (p.ptr[row + 1] <= k) ++row;
+      stop = std::min(int64_t(p.ptr[row + 1]), last);
+      finish_before(row);
+      run.along(k, stop, row, sums.data(), after);
+    }
+    return;
+  }
+  int32_t rows[kLanes<A>];
   for (int64_t k = first; k < last; k += step) {
     const int64_t edges = std::min(step, last - k);
     for (int64_t e = 0; e < edges; ++e) {
       while (p.ptr[row + 1] <= k + e) ++row;
       rows[e] = int32_t(row);
     }
-    run.look_ahead(k + ahead, step, f, width);
-    run.block(k, edges, rows, f, width);
-    if (p.reduced)
-      for (int64_t e = 0; e < edges;) {
-        int64_t stop = e + 1;
-        while (stop < edges && rows[stop] == rows[e]) ++stop;
-        for (; current < rows[e]; ++current) finish(current);
-        tally.add(run, e, stop, width);
-        e = stop;
-      }
+    run.look_ahead(k + ahead, step);
+    run.together(k, edges, rows, sums.data());
+    for (int64_t e = 0, stop; p.reduced && e < edges; e = stop) {
+      for (stop = e + 1; stop < edges && rows[stop] == rows[e];) ++stop;
+      finish_before(rows[e]);
+      tally.add(run, e, stop, width);
+    }
     if (p.mapped) per_edge.add(run, k, edges, f, width);
   }
 }
 
 template <class T, int R> void program_rows(const EdgeProgram& p) {
+  constexpr int64_t kTile = kLanes<wide_t<T>>;
   const int64_t cost = p.features * (p.instructions + p.leaves);
   const auto is_heavy = [&](int64_t r) { return int64_t(p.ptr[r + 1]) - p.ptr[r] > kBlock; };
   std::vector<int64_t> heavy;

@@ -65,16 +65,22 @@ struct SegmentSoftmax {
   int threads;
 };
 
-// Element-wise instructions of edge programs; grapevine/ops/edge_program/code.py numbers them alike.
+// Instructions of edge programs: what becomes of the accumulator v, given what slot a holds. Comparisons leave a mask, which
+// kWhere and kNumber read. grapevine/ops/edge_program/accumulator.py numbers them alike.
 enum Op : int32_t {
-  kAdd, kSub, kMul, kDiv, kMaximum, kMinimum, kGt, kGe, kEq, kPow, kWhere,
+  kLoad,                                             // a
+  kAdd, kSub, kSubOf, kMul, kDiv, kDivOf,            // v + a, v - a, a - v, v * a, v / a, a / v
+  kMaximum, kMinimum, kPow, kPowOf,                  // ..., v ^ a, a ^ v
+  kGt, kGe, kLt, kLe, kEq, kTruth,                   // masks: v > a, ..., v != 0
+  kWhere, kNumber,                                   // of a mask: slot a or slot b; 1 or 0
   kNeg, kAbs, kRelu, kSign, kExp, kLog, kLog1p, kExpm1, kSqrt, kSin, kCos, kTanh, kSigmoid, kErf, kRound,
+  kEmit,                                             // v is output b: added to its sums, or stored in slot a
 };
 // Whose rows a leaf holds; kPosition: the edges', in the order of the positions.
 enum On : int64_t { kRow, kOther, kEdge, kShared, kPosition };
 enum Mode : int64_t { kFull, kScalar, kGroups, kPeriodic };  // how a row is spread over the features
 
-struct Instruction { int32_t op, out, a, b, c; };  // slots: leaves first, then results
+struct Instruction { int32_t op, a, b, out; };  // out: the slot that takes v afterwards, or -1; slots: leaves first, then results
 
 struct Leaf {
   int64_t on, mode;

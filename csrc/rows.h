@@ -20,6 +20,7 @@ namespace {
 #define GV_INLINE __attribute__((always_inline)) inline
 
 constexpr int64_t kAhead = 32;  // positions between the prefetch of a row and its use
+constexpr int64_t kBatch = 8;   // rows asked for at once, where a row's work is long: their misses in the page tables then overlap
 
 // Asks for what will be read later, into the second cache: it keeps more requests under way than the first does.
 GV_INLINE void prefetch(const void* data, int64_t bytes) {

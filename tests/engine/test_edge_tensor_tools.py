@@ -136,9 +136,13 @@ def test_jit_trace_and_make_fx_see_plain_ops(how: str) -> None:
     def layer(x: Tensor) -> Tensor:
         return graph.sum(graph.src(x) * 2.0)
 
+    def attention(x: Tensor) -> Tensor:
+        return graph.sum(graph.softmax(graph.src(x)) * graph.dst(x)) + graph.max(graph.src(x))
+
     with mode(how):
         torch.testing.assert_close(make_fx(layer)(x)(x + 1), layer(x + 1))
-        torch.testing.assert_close(torch.jit.trace(layer, x)(x + 1), layer(x + 1))
+        for traced in (layer, attention):
+            torch.testing.assert_close(torch.jit.trace(traced, x)(x + 1), traced(x + 1))
 
 
 # -- transforms and forward mode -----------------------------------------------------------------------------

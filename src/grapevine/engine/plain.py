@@ -26,7 +26,8 @@ def reduce(index: Tensor, num_rows: int, m: Tensor, reduce: str) -> Tensor:
         return _extreme(index, num_rows, m, reduce)
     # Start from a value that equals nothing: torch counts it among those that share the gradient.
     out = fold_rows(index, num_rows, m, reduce, empty=torch.nan)
-    nothing = torch.ones(num_rows, dtype=torch.bool, device=m.device).index_fill(0, index, False)
+    # 0 rather than False, which TorchScript does not know here.
+    nothing = torch.ones(num_rows, dtype=torch.bool, device=m.device).index_fill(0, index, 0)
     return out.masked_fill(nothing.view(-1, *trailing), 0.0)
 
 

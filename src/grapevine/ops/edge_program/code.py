@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-#: Instructions by name, in the order of csrc/kernels.h, each with its meaning in PyTorch.
+#: Instructions by name, each with its meaning in PyTorch.
 #: Comparisons give 1 or 0 in the operands' dtype; `round` rounds to the storage dtype, which PyTorch's
 #: values already have.
 INSTRUCTIONS: dict[str, Callable[..., Tensor]] = {
@@ -40,7 +40,6 @@ INSTRUCTIONS: dict[str, Callable[..., Tensor]] = {
     "erf": torch.erf,
     "round": lambda a: a,
 }
-NUMBERS = {name: number for number, name in enumerate(INSTRUCTIONS)}
 
 
 class Instruction(NamedTuple):

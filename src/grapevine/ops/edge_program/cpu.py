@@ -1,4 +1,4 @@
-"""Edge programs in the compiled core's interpreter."""
+"""Edge programs on the compiled core's machine."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from grapevine.ops import _core
-from grapevine.ops.edge_program.code import NUMBERS, Code, LeafSpec, Output
+from grapevine.ops.edge_program.accumulator import assembled
+from grapevine.ops.edge_program.code import Code, LeafSpec, Output
 from grapevine.ops.order import Order
 
 ON = {"row": 0, "other": 1, "edge": 2, "shared": 3}
@@ -23,32 +24,13 @@ def reasons(order: Order, code: Code, leaves: Sequence[Tensor], how: str) -> lis
 
 
 @lru_cache(maxsize=1024)
-def _encoded(code: Code, roots: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray, int, tuple[int, ...]]:
-    """Instructions and leaf descriptions as the core reads them, the number of slots, and the slots of `roots`.
-
-    Strides and addresses are filled in per call. Results take the slots of results that are not read any more, so that
-    all of them stay in the nearest cache.
-    """
-    first = len(code.leaves) + len(code.constants)
-    last_read = {slot: n for n, step in enumerate(code.instructions) for slot in step.args}
-    last_read.update(dict.fromkeys(roots, len(code.instructions)))
-    at = {slot: slot for slot in range(first)}
-    free: list[int] = []
-    slots = first
-    steps = np.zeros((len(code.instructions), 5), dtype=np.int32)
-    for number, (row, step) in enumerate(zip(steps, code.instructions, strict=True)):
-        if not free:
-            free.append(slots)
-            slots += 1
-        args = [at[slot] for slot in step.args]
-        at[step.out] = free.pop()
-        row[:] = (NUMBERS[step.name], at[step.out], *(*args, 0, 0)[:3])
-        free += [at[slot] for slot in set(step.args) if slot >= first and last_read[slot] == number]
-    table = np.zeros((first, 5), dtype=np.int64)
+def _described(code: Code) -> np.ndarray:
+    """Leaves and constants as the core reads them; strides and addresses are filled in per call."""
+    table = np.zeros((len(code.leaves) + len(code.constants), 5), dtype=np.int64)
     for number, spec in enumerate(code.leaves):
         table[number] = (ON[spec.on], MODE[spec.mode], 0, spec.period, 0)
     table[len(code.leaves) :, :2] = (ON["shared"], MODE["scalar"])
-    return steps, table, slots, tuple(at[root] for root in roots)
+    return table
 
 
 @lru_cache(maxsize=1024)
@@ -86,8 +68,8 @@ def _run(
         for leaf, spec in zip(leaves, code.leaves, strict=True)
     ]
     like = tensors[0]
-    steps, table, slots, roots = _encoded(code, tuple(output.root for output in wanted))
-    table = table.copy()
+    machine = assembled(code, tuple(output.root for output in wanted))
+    table = _described(code).copy()
     for row, tensor in zip(table, tensors, strict=False):
         row[2], row[4] = tensor.stride(0), tensor.data_ptr()
     numbers = _constants(code.constants, like.dtype)
@@ -96,14 +78,14 @@ def _run(
         table[len(tensors) + i, 4] = first + i * numbers.element_size()
     outs = []
     results = np.zeros((len(wanted), 5), dtype=np.int64)
-    for result, root, output in zip(results, roots, wanted, strict=True):
+    for result, root, output in zip(results, machine.roots, wanted, strict=True):
         mapped = output.how == "map"
         rows = order.num_edges if mapped else order.num_rows
         outs.append(like.new_empty(rows, (output.groups if mapped else 0) or code.features))
         result[:4] = (root, HOW[output.how], output.groups, outs[-1].data_ptr())
     _core.core.edge_program(
-        _core.DTYPES[like.dtype], order.num_rows, code.features, len(table), len(steps), slots, len(wanted),
-        table.ctypes.data, steps.ctypes.data, results.ctypes.data, order.ptr.data_ptr(),
+        _core.DTYPES[like.dtype], order.num_rows, code.features, len(table), len(machine.steps), machine.slots, len(wanted),
+        table.ctypes.data, machine.steps.ctypes.data, results.ctypes.data, order.ptr.data_ptr(),
         _core.address(order.perm), _core.address(order.other), _core.address(ties), torch.get_num_threads(),
     )  # fmt: skip
     return tuple(outs)

@@ -1,0 +1,120 @@
+"""Edge programs for the core's machine: one accumulator, and slots in memory.
+
+An instruction of a `Code` names all that it reads; one of the machine's reads the accumulator, in which the result before
+it still is, and at most two slots. A result is stored only if somebody reads it later.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+
+from grapevine.ops.edge_program.code import Code, Instruction
+
+#: The machine's instructions, in the order of csrc/kernels.h.
+NUMBERS = {
+    name: number
+    for number, name in enumerate(
+        "load add sub sub_of mul div div_of maximum minimum pow pow_of gt ge lt le eq truth where number "
+        "neg abs relu sign exp log log1p expm1 sqrt sin cos tanh sigmoid erf round emit".split()
+    )
+}
+#: What to do when the accumulator holds the second operand instead of the first.
+REVERSED = {
+    **{name: name for name in ("add", "mul", "maximum", "minimum", "eq")},
+    "sub": "sub_of", "div": "div_of", "pow": "pow_of", "gt": "lt", "ge": "le",
+}  # fmt: skip
+COMPARISONS = ("gt", "ge", "lt", "le", "eq")
+
+
+class Step(NamedTuple):
+    """One instruction of the machine.
+
+    Attributes:
+        name: see `NUMBERS`.
+        reads: slots of the code, beside the accumulator.
+        holds: the slot of the code whose value the accumulator then has; None for values of no slot.
+        output: for emit, the number of the result.
+    """
+
+    name: str
+    reads: tuple[int, ...] = ()
+    holds: int | None = None
+    output: int = 0
+
+
+class Machine(NamedTuple):
+    """A program as the core reads it.
+
+    Attributes:
+        steps: rows of number, a, b and the slot that is written afterwards, or -1.
+        slots: how many there are; leaves and constants fill the first.
+        roots: the slot of every result.
+    """
+
+    steps: np.ndarray
+    slots: int
+    roots: tuple[int, ...]
+
+
+@lru_cache(maxsize=1024)
+def assembled(code: Code, roots: tuple[int, ...]) -> Machine:
+    """The machine's program for the results `roots`."""
+    return _placed(_steps(code, roots), len(code.leaves) + len(code.constants), len(roots))
+
+
+def _steps(code: Code, roots: tuple[int, ...]) -> list[Step]:
+    steps: list[Step] = []
+    uses = [slot for instruction in code.instructions for slot in instruction.args] + list(roots)
+
+    def emit(slot: int) -> None:
+        steps.extend(Step("emit", (), slot, number) for number, root in enumerate(roots) if root == slot)
+
+    for slot in range(len(code.leaves) + len(code.constants)):
+        if slot in roots:
+            steps.append(Step("load", (slot,), slot))
+            emit(slot)
+    for number, (name, out, args) in enumerate(code.instructions):
+        first, *others = args
+        held = steps[-1].holds if steps else None
+        if name in REVERSED and held == others[0] != first:
+            name, others = REVERSED[name], [first]
+        elif held != first:
+            steps.append(Step("load", (first,)))
+        if name == "where" and not _chooses(code.instructions, number, uses):
+            steps.append(Step("truth"))
+        steps.append(Step(name, tuple(others), out))
+        if name in COMPARISONS and not _chooses(code.instructions, number + 1, uses):
+            steps[-1] = steps[-1]._replace(holds=None)
+            steps.append(Step("number", (), out))
+        emit(out)
+    return steps
+
+
+def _chooses(instructions: tuple[Instruction, ...], number: int, uses: list[int]) -> bool:
+    """Whether that instruction is a choice by the comparison before it, which nobody else reads."""
+    if not 0 < number < len(instructions):
+        return False
+    before, (name, _, args) = instructions[number - 1], instructions[number]
+    return name == "where" and before.name in COMPARISONS and args[0] == before.out and uses.count(args[0]) == 1
+
+
+def _placed(steps: list[Step], first: int, results: int) -> Machine:
+    """Slots for what is read later: those of values that are not read any more, so that all stay in the nearest cache."""
+    last = {slot: number for number, step in enumerate(steps) for slot in step.reads}
+    at = {slot: slot for slot in range(first)}
+    slots = first + results
+    free: list[int] = []
+    table = np.full((len(steps), 4), -1, dtype=np.int32)
+    for number, (name, reads, holds, output) in enumerate(steps):
+        a, b = (*(at[slot] for slot in reads), 0, 0)[:2] if name != "emit" else (first + output, output)
+        table[number, :3] = NUMBERS[name], a, b
+        if holds in last and holds not in at:
+            if not free:
+                free.append(slots)
+                slots += 1
+            table[number, 3] = at[holds] = free.pop()
+        free += [at[slot] for slot in set(reads) if slot >= first and last[slot] == number]
+    return Machine(table, slots, tuple(range(first, first + results)))
