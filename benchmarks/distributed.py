@@ -3,6 +3,8 @@
 A power-law graph (1 M nodes, 20 M edges, as in `benchmarks.sampling`, 100 float32 features) in two parts by hash, so
 that half of all edges are cut. Batches of 1,024 random seeds, fan-outs [15, 10, 5] without replacement, one thread per
 rank, exchanges over the loopback device. Rates are totals over all ranks; medians over repetitions that take turns.
+Where ranks need nothing of each other, each also samples alone, in turns with both at once: "times one rank" compares
+what happened within a second; "two processes that share nothing" shows what the machine's memory allows.
 
     python -m benchmarks.distributed --folder /tmp/parts --json distributed.json
     python -m benchmarks.distributed --folder /tmp/parts --nodes 100000 --edges 2000000 --batches 20
@@ -78,7 +80,22 @@ def rank(folder: Path, batches: int, rows: list[int]) -> None:
     world.close()
 
 
-def timed(world: World, batches: int, step: Callable[[int], tuple[int, int]]) -> dict[str, float]:
+def in_turns(world: World, batches: int, step: Callable[[int], tuple[int, int]]) -> list[dict[str, float]]:
+    """Seconds and edges of this rank in some batches, alone and with all others, turn by turn."""
+    turns, each = [], 6
+    for first in range(0, batches, each):
+        found = {}
+        for who in (*range(world.size), None):
+            world.barrier()
+            if who is None or who == world.rank:
+                start, name = time.perf_counter(), "together" if who is None else "alone"
+                found[f"{name}, edges"] = sum(step(k)[1] for k in range(first, min(first + each, batches)))
+                found[f"{name}, s"] = time.perf_counter() - start
+        turns.append(found)
+    return turns
+
+
+def timed(world: World, batches: int, step: Callable[[int], tuple[int, int]]) -> dict[str, Any]:
     """Seeds and edges per second of this rank, from a common start to its own end."""
     for k in range(5):
         step(-1 - k)
@@ -90,7 +107,7 @@ def timed(world: World, batches: int, step: Callable[[int], tuple[int, int]]) ->
     return {"seconds": time.perf_counter() - start, "seeds": seeds, "edges": edges}
 
 
-def sampling(world: World, graph: DistGraph, batches: int) -> dict[str, float]:
+def sampling(world: World, graph: DistGraph, batches: int) -> dict[str, Any]:
     """The sampler alone."""
     sampler = DistNeighborSampler(graph, FANOUTS)
     g = torch.Generator().manual_seed(world.rank)
@@ -102,13 +119,15 @@ def sampling(world: World, graph: DistGraph, batches: int) -> dict[str, float]:
 
     chosen = torch.randint(graph.num_nodes[None], (batches, BATCH), generator=g)
     out = timed(world, batches, step)
+    if sampler.exchange is None and world.size > 1:
+        out["turns"] = in_turns(world, batches, step)
     if sampler.exchange is not None:
         out["sent"] = sampler.exchange.metrics.dict()["sent_bytes"] / (batches + 5)
         out["waited"] = sampler.exchange.metrics.dict()["wait_seconds"] / (batches + 5)
     return out
 
 
-def loading(world: World, graph: DistGraph, batches: int) -> dict[str, float]:
+def loading(world: World, graph: DistGraph, batches: int) -> dict[str, Any]:
     """Whole batches with their features, from a loader that prepares them in its thread."""
     seeds = torch.randint(
         graph.num_nodes[None], (world.size * (batches + 5) * BATCH,), generator=torch.Generator()
@@ -153,6 +172,18 @@ def launch(size: int, arguments: list[str], apart: bool = False) -> list[dict[st
     return [json.loads(line) for line in said[0].splitlines() if line.startswith("{")]
 
 
+def times_one(ranks: list[list[dict[str, float]]]) -> float:
+    """Edges per second of all ranks at once over those of one that is alone; medians over turns. 0: not measured."""
+    if not ranks:
+        return 0.0
+    alone = [turn["alone, edges"] / turn["alone, s"] for turns in ranks for turn in turns]
+    together = [
+        sum(turn["together, edges"] for turn in turns) / max(turn["together, s"] for turn in turns)
+        for turns in zip(*ranks)
+    ]
+    return statistics.median(together) / statistics.median(alone)
+
+
 def main(argv: list[str] | None = None) -> list[dict[str, Any]]:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -186,6 +217,9 @@ def main(argv: list[str] | None = None) -> list[dict[str, Any]]:
                         "edges_per_second": sum(one["edges"] for one in each["ranks"]) / slowest,
                         "sent_per_batch": max(one.get("sent", 0) for one in each["ranks"]),
                         "waited_per_batch": max(one.get("waited", 0) for one in each["ranks"]),
+                        "times_one_rank": times_one(
+                            [one["turns"] for one in each["ranks"] if "turns" in one]
+                        ),
                     }
                 )
     table = Table(title=f"{args.nodes:,} nodes, {args.edges:,} edges, batches of {BATCH}, {FANOUTS}")
@@ -195,6 +229,7 @@ def main(argv: list[str] | None = None) -> list[dict[str, Any]]:
         "seeds/s",
         "Medges/s",
         "times one process",
+        "times one rank",
         "MB sent per batch",
         "ms in exchanges",
     ):
@@ -209,7 +244,9 @@ def main(argv: list[str] | None = None) -> list[dict[str, Any]]:
         ratio = "" if base is None else f"{medians['edges_per_second'] / base['edges_per_second']:.2f}"
         table.add_row(
             ROWS[row][0], str(ROWS[row][1]), f"{medians['seeds_per_second']:,.0f}",
-            f"{medians['edges_per_second'] / 1e6:.1f}", ratio, f"{medians['sent_per_batch'] / 1e6:.2f}",
+            f"{medians['edges_per_second'] / 1e6:.1f}", ratio,
+            f"{medians['times_one_rank']:.2f}" if medians["times_one_rank"] else "",
+            f"{medians['sent_per_batch'] / 1e6:.2f}",
             f"{medians['waited_per_batch'] * 1e3:.1f}",
         )  # fmt: skip
     Console(width=140).print(table)

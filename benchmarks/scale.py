@@ -41,13 +41,12 @@ from grapevine.distributed import (
     load_part,
     partition,
 )
-from grapevine.distributed.exchange import FIELDS
+from grapevine.distributed.exchange import HEADER, INLINE
 from grapevine.ops import gather_rows
 from grapevine.sampler import NeighborSampler, SamplerOutput
 
 BATCH = 1024
 SCRATCH = 48  # bytes on disk per edge while LDG runs: both directions of it, then the order of destinations
-HEADER = 8 * FIELDS  # bytes that announce an exchange to each rank
 
 
 def planted(num_nodes: int, num_edges: int, communities: int, seed: int = 0) -> tuple[Tensor, np.ndarray]:
@@ -229,7 +228,7 @@ def exchanges(
     for hop in range(hops):
         nodes = np.stack([batch.nodes[hop] for batch in batches]).astype(float)
         edges = np.stack([batch.edges[hop] for batch in batches]).astype(float)
-        out.append(("nodes", 8 * (2 + nodes)))
+        out.append(("nodes", 8 + number * (1 + nodes)))
         out.append(("edges", number * (nodes + 2 * edges).T))
     rows = np.stack([batch.rows for batch in batches]).astype(float)
     out += [("ids", 8 * (1 + rows)), ("rows", row_bytes * rows.T)]
@@ -256,12 +255,12 @@ def simulate(
     """
     size = len(batches)
     tables = exchanges(batches, row_bytes, False, replicated)
-    # Every exchange is two collectives: what comes, and what was announced.
-    latency = 2 * (constants["latency, us"] + per_rank * (size - 2)) / 1e6
+    latency = (constants["latency, us"] + per_rank * (size - 2)) / 1e6
     network = 0.0
     for _, table in tables:
         busiest = max(table.sum(0).max(), table.sum(1).max())
-        network += latency + busiest / (gigabits / 8 * 1e9)
+        collectives = 2 if table.max() > INLINE else 1  # many rows come after what announces them
+        network += collectives * latency + busiest / (gigabits / 8 * 1e9)
     edges = np.array([sum(hop.sum() for hop in batch.edges) for batch in batches])
     served = np.sum([np.sum(batch.edges, axis=0) for batch in batches], axis=0)
     if replicated:
@@ -379,6 +378,9 @@ def main(arguments: list[str] | None = None) -> dict[str, Any]:
     )
     parser.add_argument("--fast", action="store_true", help="a small graph and few ranks")
     parser.add_argument("--json", type=Path, default=None, help="where to record the numbers")
+    parser.add_argument(
+        "--constants", type=Path, default=None, help="a recorded run to take the constants of"
+    )
     options = parser.parse_args(arguments)
     if options.fast:
         options.nodes, options.edges, options.ranks = 5_000, 50_000, [4, 8]
@@ -387,7 +389,10 @@ def main(arguments: list[str] | None = None) -> dict[str, Any]:
     memory = Path("/dev/shm")  # where nothing waits for a disk
     with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as name:
         folder = Path(name)
-        constants = measure(options.nodes, options.edges, folder)
+        if options.constants is None:
+            constants = measure(options.nodes, options.edges, folder)
+        else:
+            constants = json.loads(options.constants.read_text())["constants"]
         runs = simulated(
             options.nodes, options.edges, options.ranks, constants, folder, options.gigabits, options.per_rank
         )

@@ -47,11 +47,10 @@ template <class T> inline void dots(const T* a, const T* b, T* to, int64_t heads
 template <class T> void edge_dot(const EdgeDot& p) {
   const int64_t edges = p.ptr[p.rows], d = p.heads ? p.features / p.heads : 0, piece = 2048;
   advise_huge(p.out, edges * p.heads * int64_t(sizeof(T)));
-  const bool arrange = p.edge && is_short<T>(p.heads);
-  const Fresh<T> ordered = fresh<T>(arrange ? edges * p.heads : 0);
-  T* out = arrange ? ordered.get() : static_cast<T*>(p.out);
+  const bool disperses = p.edge && is_short<T>(p.heads);
   for_each((edges + piece - 1) / piece, piece * (p.features + 8), p.threads, [&](int64_t i) {
     const int64_t first = i * piece, last = std::min(first + piece, edges);
+    std::vector<T> here(disperses ? piece * p.heads : 0);
     int64_t r = std::upper_bound(p.ptr, p.ptr + p.rows + 1, int32_t(first)) - p.ptr - 1;
     for (int64_t k = first; k < last; ++k) {
       while (p.ptr[r + 1] <= k) ++r;
@@ -59,10 +58,11 @@ template <class T> void edge_dot(const EdgeDot& p) {
       const T* a = static_cast<const T*>(p.a) + r * p.features;
       if (k + kAhead < edges)
         prefetch(static_cast<const T*>(p.b) + at(p.b_row, k + kAhead) * p.features, p.features * sizeof(T));
-      dots(a, b, out + (arrange ? k : at(p.edge, k)) * p.heads, p.heads, d);
+      T* to = disperses ? here.data() + (k - first) * p.heads : static_cast<T*>(p.out) + at(p.edge, k) * p.heads;
+      dots(a, b, to, p.heads, d);
     }
+    if (disperses) disperse(here.data(), p.heads, p.edge + first, last - first, static_cast<T*>(p.out));
   });
-  if (arrange) dispersed(ordered.get(), p.heads, p.edge, edges, static_cast<T*>(p.out), p.threads);
 }
 
 }  // namespace

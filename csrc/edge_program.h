@@ -244,36 +244,37 @@ template <class T> class PerEdge {
   using A = wide_t<T>;
 
  public:
-  PerEdge(const EdgeProgram& p, int64_t first, int64_t last) : features_(p.features), first_(first), last_(last) {
-    int64_t numbers = 0;
+  PerEdge(const EdgeProgram& p, int64_t first, int64_t last) : p_(p), first_(first), last_(last) {
+    int64_t numbers = 0, waiting = 0;
     for (const Output* o = p.output; o != p.output + p.outputs; ++o) {
       if (o->how != kMap) continue;
-      const int64_t span = o->groups ? p.features / o->groups : 0;
-      const bool whole = p.features <= kLanes<A> || (span && kLanes<A> % span == 0);
-      mapped_.push_back({o->root, o->groups, span, whole, static_cast<T*>(o->data), o->edge, numbers});
-      if (span && !whole) numbers += o->groups * (last - first);
+      const int64_t width = o->groups ? o->groups : p.features, span = o->groups ? p.features / o->groups : 0;
+      const bool whole = p.features <= kLanes<A> || (span && kLanes<A> % span == 0), waits = p.edge && is_short<T>(width);
+      mapped_.push_back({o, width, span, whole, waits, numbers, waiting});
+      if (span && !whole) numbers += width * (last - first);
+      if (waits) waiting += width * (last - first);
     }
-    sums_.resize(numbers);
+    sums_.resize(numbers), waiting_.resize(waiting);
   }
 
   void add(const Runner<T>& run, int64_t k, int64_t edges, int64_t f, int64_t width) {
     for (const Mapped& o : mapped_) {
-      const A* m = run.value(o.root);
-      if (!o.groups) {
+      const A* m = run.value(o.output->root);
+      if (!o.span) {
         fixed(width, [&](auto n) {
-          for (int64_t e = 0; e < edges; ++e, m += n) narrow_row(m, n, o.data + at(o.edge, k + e) * features_ + f);
+          for (int64_t e = 0; e < edges; ++e, m += n) narrow_row(m, n, row(o, k + e) + f);
         });
       } else if (o.whole) {  // no group goes on in the next tile; its length is often a common one
         const int64_t before = f ? f / o.span : 0;
         fixed(o.span, [&](auto n) {
           for (int64_t e = 0; e < edges; ++e) {
-            T* to = o.data + at(o.edge, k + e) * o.groups + before;
+            T* to = row(o, k + e) + before;
             for (const A* stop = m + width; m < stop; m += n) *to++ = narrow<T>(sum(m, n));
           }
         });
       } else {
-        A* to = sums_.data() + o.start + (k - first_) * o.groups;
-        for (int64_t e = 0; e < edges; ++e, m += width, to += o.groups)
+        A* to = sums_.data() + o.sums + (k - first_) * o.width;
+        for (int64_t e = 0; e < edges; ++e, m += width, to += o.width)
           for (int64_t j = 0; j < width;) {
             const int64_t g = (f + j) / o.span, stop = std::min(width, (g + 1) * o.span - f);
             to[g] += sum(m + j, stop - j);
@@ -285,24 +286,32 @@ template <class T> class PerEdge {
 
   ~PerEdge() {
     for (const Mapped& o : mapped_) {
-      const A* from = sums_.data() + o.start;
-      for (int64_t k = first_; !o.whole && o.groups && k < last_; ++k)
-        for (int64_t g = 0; g < o.groups; ++g) o.data[at(o.edge, k) * o.groups + g] = narrow<T>(*from++);
+      const A* from = sums_.data() + o.sums;
+      for (int64_t k = first_; o.span && !o.whole && k < last_; ++k, from += o.width) narrow_row(from, o.width, row(o, k));
+      if (o.waits)
+        disperse(waiting_.data() + o.waiting, o.width, p_.edge + first_, last_ - first_, static_cast<T*>(o.output->data));
     }
   }
 
  private:
   struct Mapped {
-    int64_t root, groups, span;
-    bool whole;  // every group lies in one tile
-    T* data;
-    const int32_t* edge;
-    int64_t start;  // of its sums in progress
+    const Output* output;
+    int64_t width, span;  // numbers per edge, and features in each; 0: no sums
+    bool whole;           // every group lies in one tile
+    bool waits;           // short rows wait for all others of these positions, and are then dispersed
+    int64_t sums, waiting;
   };
 
-  int64_t features_, first_, last_;
+  T* row(const Mapped& o, int64_t k) {
+    if (o.waits) return waiting_.data() + o.waiting + (k - first_) * o.width;
+    return static_cast<T*>(o.output->data) + at(p_.edge, k) * o.width;
+  }
+
+  const EdgeProgram& p_;
+  int64_t first_, last_;
   std::vector<Mapped> mapped_;
   std::vector<A> sums_;
+  std::vector<T> waiting_;
 };
 
 // The positions first .. last for one tile of features; `row` is the first's. Calls finish(row) before the first edge of a new
@@ -399,7 +408,6 @@ template <class T> void edge_program(EdgeProgram p) {
   const int64_t count = p.ptr[p.rows];
   int how = kSum;
   std::vector<Leaf> leaves(p.leaf, p.leaf + p.leaves);
-  std::vector<Output> outputs(p.output, p.output + p.outputs);
   std::vector<Fresh<T>> kept;
   for (Leaf& leaf : leaves)
     if (leaf.on == kEdge && !p.edge) leaf.on = kPosition;
@@ -407,30 +415,20 @@ template <class T> void edge_program(EdgeProgram p) {
       kept.push_back(arranged(static_cast<const T*>(leaf.data), leaf.stride, p.edge, count, p.threads));
       leaf.on = kPosition, leaf.data = kept.back().get();
     }
-  for (Output& output : outputs) {
-    const bool map = output.how == kMap;
+  for (const Output* o = p.output; o != p.output + p.outputs; ++o) {
+    const bool map = o->how == kMap;
     (map ? p.mapped : p.reduced) = true;
-    const int64_t width = map && output.groups ? output.groups : p.features, numbers = (map ? count : p.rows) * width;
-    if (p.features == 0) std::fill_n(static_cast<T*>(output.data), numbers, narrow<T>(0));  // sums over nothing
-    advise_huge(output.data, numbers * int64_t(sizeof(T)));
-    if (output.how == kMax || output.how == kMin) how = int(output.how);
-    output.edge = map && !(p.edge && is_short<T>(width)) ? p.edge : nullptr;
-    if (map && p.edge && !output.edge) {
-      kept.push_back(fresh<T>(numbers));
-      output.data = kept.back().get();
-    }
+    const int64_t numbers = map ? count * (o->groups ? o->groups : p.features) : p.rows * p.features;
+    if (p.features == 0) std::fill_n(static_cast<T*>(o->data), numbers, narrow<T>(0));  // sums over nothing
+    advise_huge(o->data, numbers * int64_t(sizeof(T)));
+    if (o->how == kMax || o->how == kMin) how = int(o->how);
   }
   if (p.features == 0) return;
   if (p.ties) advise_huge(p.ties, p.rows * p.features * 4);
-  const Output* given = p.output;
-  p.leaf = leaves.data(), p.output = outputs.data();
+  p.leaf = leaves.data();
   if (how == kMax) program_rows<T, kMax>(p);
   else if (how == kMin) program_rows<T, kMin>(p);
   else program_rows<T, kSum>(p);
-  for (int64_t o = 0; o < p.outputs; ++o)
-    if (outputs[o].data != given[o].data)
-      dispersed(static_cast<const T*>(outputs[o].data), outputs[o].groups ? outputs[o].groups : p.features, p.edge, count,
-                static_cast<T*>(given[o].data), p.threads);
 }
 
 }  // namespace

@@ -94,7 +94,6 @@ struct Output {
   int64_t how;     // Reduce; kMax and kMin stand alone
   int64_t groups;  // kMap: sums the features of each group; 0: no sums
   void* data;
-  const int32_t* edge;  // kMap: row of data at each position; set by the kernel
 };
 
 struct EdgeProgram {

@@ -112,14 +112,21 @@ template <class T> Fresh<T> arranged(const T* rows, int64_t width, const int32_t
   return out;
 }
 
-// The way back: row k of `from` to row index[k].
+// The way back for some positions: row k of `from` to row index[k].
+template <class T> void disperse(const T* from, int64_t width, const int32_t* index, int64_t count, T* rows) {
+  fixed(width, [&](auto n) {
+    for (int64_t k = 0; k < count; ++k) {
+      if (k + 32 < count) __builtin_prefetch(rows + index[k + 32] * n, 1);
+      for (int64_t j = 0; j < n; ++j) rows[index[k] * n + j] = from[k * n + j];
+    }
+  });
+}
+
+// The same for all positions.
 template <class T> void dispersed(const T* from, int64_t width, const int32_t* index, int64_t count, T* rows, int threads) {
   constexpr int64_t piece = 16384;
   for_each((count + piece - 1) / piece, piece * width, threads, [&](int64_t i) {
-    fixed(width, [&](auto n) {
-      for (int64_t k = i * piece, end = std::min(k + piece, count); k < end; ++k)
-        for (int64_t j = 0; j < n; ++j) rows[index[k] * n + j] = from[k * n + j];
-    });
+    disperse(from + i * piece * width, width, index + i * piece, std::min(piece, count - i * piece), rows);
   });
 }
 

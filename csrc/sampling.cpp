@@ -1,5 +1,5 @@
 // Neighbour sampling in three passes per block of edges, so that cache misses overlap: choose positions (prefetching the
-// neighbours), read neighbours (prefetching their table slots), number them.
+// neighbours), read neighbours, number them (prefetching table slots shortly before: a block of them outgrows the first cache).
 #include "sampling.h"
 
 #include <unistd.h>
@@ -290,6 +290,7 @@ void number(Workspace& work, int64_t source, Found& found, int64_t count, Table&
   const int64_t before = known.size();
   int64_t next = before;
   for (int64_t j = 0; j < count; ++j) {
+    if (j + kAhead < count) table.prefetch(key_of<Disjoint>(neighbour[j + kAhead], Disjoint ? work.column[j + kAhead] : 0));
     const int64_t u = neighbour[j];
     const int64_t number = table.number(key_of<Disjoint>(u, Disjoint ? work.column[j] : 0), next);
     row[j] = int32_t(number);
@@ -355,10 +356,9 @@ void expand(Workspace& work, const Request& request, size_t which, int64_t hop, 
     int64_t* neighbour = work.neighbour.room(count);
     int64_t* ids = found.edge.room(count);
     for (int64_t j = 0; j < count; ++j) {  // read
-      const int64_t p = position[j], u = int64_t(index[p * step]);
-      neighbour[j] = u;
+      const int64_t p = position[j];
+      neighbour[j] = int64_t(index[p * step]);
       ids[j] = edge ? int64_t(edge[p * step]) : p;
-      table.prefetch(key_of<Disjoint>(u, Disjoint ? work.column[j] : 0));
     }
     found.edge.add(count);
     number<Disjoint>(work, r.source, found, count, table);
@@ -393,52 +393,70 @@ void induce(Workspace& work, const Request& request, size_t which, const Table& 
   }
 }
 
+// Which of the ranges [bounds[r], bounds[r + 1]) an id lies in.
+class Owners {
+ public:
+  explicit Owners(const std::vector<int64_t>& bounds) : inner_(bounds.begin() + 1, bounds.end() - 1) {}
+  size_t of(int64_t id) const {
+    if (inner_.size() > 8) return size_t(std::upper_bound(inner_.begin(), inner_.end(), id) - inner_.begin());
+    size_t owner = 0;
+    for (const int64_t bound : inner_) owner += id >= bound;
+    return owner;
+  }
+
+ private:
+  std::vector<int64_t> inner_;
+};
+
 // Numbers edges that were drawn elsewhere.
 template <class I, bool Disjoint, class Table> void take(Workspace& work, const Drawn& d, Table& table) {
+  struct Cursor { const I* count; const I* index; const I* edge; };
   Found& found = work.found[size_t(d.relation)];
-  const I* ptr = static_cast<const I*>(d.ptr);
-  const I* index = static_cast<const I*>(d.index);
-  const I* edge = static_cast<const I*>(d.edge);
-  found.runs.push_back({d.begin, d.rows});
-  for (int64_t i = 0; i < d.rows;) {
-    int64_t count = 0, end = i;
-    for (; end < d.rows && count < kChunk; ++end) count += int64_t(ptr[d.order[end] + 1] - ptr[d.order[end]]);
-    if (!d.known) table.reserve(count);
+  const Owners owners(d.bounds);
+  std::vector<Cursor> cursors;
+  int64_t end = d.begin;
+  for (const Drawn::Block& block : d.blocks) {
+    const I* data = static_cast<const I*>(block.data);
+    cursors.push_back({data, data + block.rows, data + block.rows + (block.size - block.rows) / 2});
+    end += block.rows;
+  }
+  found.runs.push_back({d.begin, end - d.begin});
+  for (int64_t i = d.begin; i < end;) {
+    const int64_t* from = work.node[size_t(d.target)].data();
+    const int32_t* from_slot = Disjoint ? work.slot[size_t(d.target)].data() : nullptr;
     work.neighbour.clear(), work.column.clear();
-    int64_t* neighbour = work.neighbour.room(count);
-    int32_t* slots = Disjoint ? work.column.room(count) : nullptr;
-    int64_t* ids = found.edge.room(count);
-    int32_t* counts = found.count.room(end - i);
-    int64_t n = 0;
-    for (int64_t r = i; r < end; ++r) {
-      const int64_t first = int64_t(ptr[d.order[r]]), degree = int64_t(ptr[d.order[r] + 1]) - first;
-      const int32_t slot = Disjoint ? work.slot[size_t(d.target)][d.begin + r] : 0;
-      for (int64_t j = 0; j < degree; ++j, ++n) {
-        const int64_t u = int64_t(index[first + j]);
-        neighbour[n] = u, ids[n] = int64_t(edge[first + j]);
-        if (Disjoint) slots[n] = slot;
-        table.prefetch(key_of<Disjoint>(u, slot));
-      }
-      counts[r - i] = int32_t(degree);
+    const int64_t row = found.count.size();
+    for (; i < end && work.neighbour.size() < kChunk; ++i) {
+      Cursor& at = cursors[owners.of(from[i])];
+      const int64_t degree = int64_t(*at.count++);
+      int64_t* neighbour = work.neighbour.room(degree);
+      int64_t* ids = found.edge.room(work.neighbour.size() + degree) + work.neighbour.size();
+      std::copy_n(at.index, degree, neighbour), std::copy_n(at.edge, degree, ids);
+      at.index += degree, at.edge += degree;
+      work.neighbour.add(degree), found.count.push(int32_t(degree));
+      if (Disjoint) std::fill_n(work.column.room(degree), degree, from_slot[i]), work.column.add(degree);
     }
+    const int64_t count = work.neighbour.size();
     if (!d.known) {
+      table.reserve(count);
       found.edge.add(count);
       number<Disjoint>(work, d.source, found, count, table);
-    } else {
-      int32_t* row = found.row.room(count);
-      int64_t kept = 0;
-      n = 0;
-      for (int64_t r = i; r < end; ++r) {
-        const int64_t degree = counts[r - i], before = kept;
-        for (int64_t j = 0; j < degree; ++j, ++n) {
-          const int64_t number = table.find(key_of<Disjoint>(neighbour[n], Disjoint ? slots[n] : 0));
-          if (number >= 0) row[kept] = int32_t(number), ids[kept] = ids[n], ++kept;
-        }
-        counts[r - i] = int32_t(kept - before);
-      }
-      found.row.add(kept), found.edge.add(kept);
+      continue;
     }
-    found.count.add(end - i), i = end;
+    const auto key = [&](int64_t j) { return key_of<Disjoint>(work.neighbour[j], Disjoint ? work.column[j] : 0); };
+    int32_t* numbers = found.row.room(count);
+    int64_t* ids = found.edge.room(count);
+    int64_t kept = 0, j = 0;
+    for (int64_t r = row; r < found.count.size(); ++r) {
+      const int64_t before = kept;
+      for (const int64_t last = j + found.count[r]; j < last; ++j) {
+        if (j + kAhead < count) table.prefetch(key(j + kAhead));
+        const int64_t number = table.find(key(j));
+        if (number >= 0) numbers[kept] = int32_t(number), ids[kept] = ids[j], ++kept;
+      }
+      found.count[r] = int32_t(kept - before);
+    }
+    found.row.add(kept), found.edge.add(kept);
   }
 }
 
@@ -466,17 +484,18 @@ template <class I> void pick_rows(const RowsRequest& q, Workspace& work) {
   work.column.add(q.count);
 }
 
-template <class I, class O> void read_picked(const RowsRequest& q, const Workspace& work, O* count, O* neighbour, O* edge, int64_t first_edge) {
+template <class I, class O> void read_picked(const RowsRequest& q, const Workspace& work, O* out, int64_t first_edge) {
   const Relation& r = q.relation;
   const I* index = static_cast<const I*>(r.index);
   const I* ids = static_cast<const I*>(r.edge);
   const int64_t* position = work.position.data();
   const int64_t n = work.position.size();
-  std::copy_n(work.column.data(), q.count, count);
+  O* neighbour = std::copy_n(work.column.data(), q.count, out);
+  O* edge = neighbour + n;
   for (int64_t j = 0; j < n; ++j) {
-    if (j + 32 < n) {
-      __builtin_prefetch(index + position[j + 32] * r.step);
-      if (ids && r.step == 1) __builtin_prefetch(ids + position[j + 32]);
+    if (j + kAhead < n) {
+      __builtin_prefetch(index + position[j + kAhead] * r.step);
+      if (ids && r.step == 1) __builtin_prefetch(ids + position[j + kAhead]);
     }
     neighbour[j] = O(index[position[j] * r.step]);
     edge[j] = O((ids ? int64_t(ids[position[j] * r.step]) : position[j]) + first_edge);
@@ -566,10 +585,25 @@ int64_t Sample::take(const Drawn& d) {
 
 int64_t Sample::count(int64_t type) const { return work_->node[size_t(type)].size(); }
 
-void Sample::read(int64_t type, int64_t begin, int64_t end, int64_t* node, int64_t* slot) const {
-  if (end <= begin) return;
-  std::memcpy(node, work_->node[size_t(type)].data() + begin, size_t(end - begin) * 8);
-  if (slot) std::copy_n(work_->slot[size_t(type)].data() + begin, end - begin, slot);
+std::vector<int64_t> Sample::by_owner(int64_t type, int64_t begin, int64_t end, const std::vector<int64_t>& bounds, bool wide,
+                                      void* row, void* slot) const {
+  const int64_t* node = work_->node[size_t(type)].data();
+  const int32_t* slots = work_->slot[size_t(type)].data();
+  const Owners owners(bounds);
+  std::vector<int64_t> counts(bounds.size() - 1, 0), at(counts.size(), 0);
+  for (int64_t i = begin; i < end; ++i) ++counts[owners.of(node[i])];
+  for (size_t r = 1; r < at.size(); ++r) at[r] = at[r - 1] + counts[r - 1];
+  const auto write = [&](auto* rows, auto* of) {
+    for (int64_t i = begin; i < end; ++i) {
+      const size_t owner = owners.of(node[i]);
+      const int64_t place = at[owner]++;
+      rows[place] = std::decay_t<decltype(*rows)>(node[i] - bounds[owner]);
+      if (of) of[place] = slots[i];
+    }
+  };
+  if (wide) write(static_cast<int64_t*>(row), static_cast<int64_t*>(slot));
+  else write(static_cast<int32_t*>(row), static_cast<int32_t*>(slot));
+  return counts;
 }
 
 Picked::Picked(const RowsRequest& request) : request_(request), work_(acquire()) {
@@ -580,13 +614,13 @@ Picked::~Picked() { release(work_); }
 
 int64_t Picked::size() const { return work_->position.size(); }
 
-void Picked::write(bool wide, void* count, void* neighbour, void* edge, int64_t first_edge) const {
-  const auto read = [&](auto* c, auto* n, auto* e) {
-    if (request_.relation.wide) read_picked<int64_t>(request_, *work_, c, n, e, first_edge);
-    else read_picked<int32_t>(request_, *work_, c, n, e, first_edge);
+void Picked::write(bool wide, void* out, int64_t first_edge) const {
+  const auto read = [&](auto* block) {
+    (request_.relation.wide ? read_picked<int64_t, std::decay_t<decltype(*block)>>
+                            : read_picked<int32_t, std::decay_t<decltype(*block)>>)(request_, *work_, block, first_edge);
   };
-  if (wide) read(static_cast<int64_t*>(count), static_cast<int64_t*>(neighbour), static_cast<int64_t*>(edge));
-  else read(static_cast<int32_t*>(count), static_cast<int32_t*>(neighbour), static_cast<int32_t*>(edge));
+  if (wide) read(static_cast<int64_t*>(out));
+  else read(static_cast<int32_t*>(out));
 }
 
 void Sample::write(const std::vector<int64_t*>& node, const std::vector<int64_t*>& batch, const std::vector<int64_t*>& row,

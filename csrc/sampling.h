@@ -145,22 +145,25 @@ class Picked {
   ~Picked();
 
   int64_t size() const;
-  // How many edges each row got, neighbours and edge ids (plus first_edge), as int64 or int32.
-  void write(bool wide, void* count, void* neighbour, void* edge, int64_t first_edge) const;
+  // A block of int64 or int32: how many edges each row got, then neighbours, then edge ids (plus first_edge).
+  void write(bool wide, void* out, int64_t first_edge) const;
 
  private:
   RowsRequest request_;
   Workspace* work_;
 };
 
-// The edges of the nodes [begin, begin + rows) of a type, drawn elsewhere: those of node begin + i lie at row order[i].
+// The edges of consecutive nodes of a type, drawn by the owners of their ids: in the block of each owner, as `Picked` writes
+// it, those of its nodes in the order of the nodes.
 struct Drawn {
-  int64_t relation, source, target, begin, rows;
-  const int64_t* order;
-  bool wide;  // ptr, index and edge hold int64 instead of int32
-  const void* ptr;
-  const void* index;
-  const void* edge;
+  struct Block {
+    const void* data;
+    int64_t rows, size;  // how many nodes, and numbers in all
+  };
+  int64_t relation, source, target, begin;
+  std::vector<int64_t> bounds;  // owner r has the ids [bounds[r], bounds[r + 1])
+  std::vector<Block> blocks;
+  bool wide;   // blocks hold int64 instead of int32
   bool known;  // start the relation anew, and keep only edges from nodes that are there already
 };
 
@@ -178,8 +181,10 @@ class Sample {
   // Numbers edges that were drawn elsewhere, as if they had been drawn here. Numbers per hop are the caller's.
   int64_t take(const Drawn& drawn);
   int64_t count(int64_t type) const;
-  // Ids of the nodes [begin, end) of a type, and their slots where `slot` is not null.
-  void read(int64_t type, int64_t begin, int64_t end, int64_t* node, int64_t* slot) const;
+  // The nodes [begin, end) of a type, those of one owner after those of another: their places among the owner's ids, as int64
+  // or int32, and their slots where `slot` is not null. Returns how many each owner has.
+  std::vector<int64_t> by_owner(int64_t type, int64_t begin, int64_t end, const std::vector<int64_t>& bounds, bool wide, void* row,
+                                void* slot) const;
 
   // Widens and copies into arrays of the right sizes: node ids, seed slots (if disjoint; by node type), and row,
   // column and edge ids (by relation). Null addresses are skipped.

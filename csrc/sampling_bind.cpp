@@ -30,13 +30,16 @@ void bind_sampling(nb::module_& m) {
   nb::class_<gv::Sample>(m, "Sample")
       .def_ro("nodes_per_hop", &gv::Sample::nodes_per_hop)
       .def_ro("edges_per_hop", &gv::Sample::edges_per_hop)
-      .def("take", [](gv::Sample& s, const numbers& d, bool wide, bool known) {  // relation, source, target, begin, rows, order, ptr, index, edge
-        return s.take({d[0], d[1], d[2], d[3], d[4], as<const int64_t>(d[5]), wide, as<const void>(d[6]), as<const void>(d[7]),
-                       as<const void>(d[8]), known});
+      // drawn: relation, source, target, begin; blocks: (address, rows, size) by owner
+      .def("take", [](gv::Sample& s, const numbers& d, const numbers& bounds, const std::vector<numbers>& blocks, bool wide, bool known) {
+        gv::Drawn drawn{d[0], d[1], d[2], d[3], bounds, {}, wide, known};
+        for (const numbers& b : blocks) drawn.blocks.push_back({as<const void>(b[0]), b[1], b[2]});
+        return s.take(drawn);
       }, unlocked())
       .def("count", &gv::Sample::count)
-      .def("read", [](const gv::Sample& s, int64_t type, int64_t begin, int64_t end, uintptr_t node, uintptr_t slot) {
-        s.read(type, begin, end, as<int64_t>(int64_t(node)), as<int64_t>(int64_t(slot)));
+      .def("by_owner", [](const gv::Sample& s, int64_t type, int64_t begin, int64_t end, const numbers& bounds, bool wide,
+                          uintptr_t row, uintptr_t slot) {
+        return s.by_owner(type, begin, end, bounds, wide, as<void>(int64_t(row)), as<void>(int64_t(slot)));
       }, unlocked())
       .def("write", [](const gv::Sample& s, const numbers& node, const numbers& batch, const numbers& row, const numbers& col,
                        const numbers& edge) {
@@ -55,8 +58,8 @@ void bind_sampling(nb::module_& m) {
 
   nb::class_<gv::Picked>(m, "Picked")
       .def_prop_ro("size", &gv::Picked::size)
-      .def("write", [](const gv::Picked& p, bool wide, uintptr_t count, uintptr_t neighbour, uintptr_t edge, int64_t first_edge) {
-        p.write(wide, as<void>(int64_t(count)), as<void>(int64_t(neighbour)), as<void>(int64_t(edge)), first_edge);
+      .def("write", [](const gv::Picked& p, bool wide, uintptr_t out, int64_t first_edge) {
+        p.write(wide, as<void>(int64_t(out)), first_edge);
       }, unlocked());
 
   m.def("pick_edges", [](const numbers& r, int64_t count, uintptr_t row, uintptr_t slot, uintptr_t time, uint64_t key,

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+import torch.nn.functional as F
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from torch import Tensor
@@ -31,6 +32,7 @@ import grapevine as gv
 from grapevine.datasets import UMLS, FB15k_237, Kinship, Nations, WordNet18RR
 from grapevine.nn import ComplEx, DistMult, RGCNAutoEncoder, RotatE, TransE
 from grapevine.nn.kge import KnownTriplets, MatchingModel, RelationThresholds, corrupt_triplets
+from grapevine.nn.kge.known import Side
 
 DATA = {"umls": UMLS, "kinship": Kinship, "nations": Nations, "fb15k-237": FB15k_237, "wn18rr": WordNet18RR}
 MODELS = ("transe", "distmult", "complex", "rotate", "rgcn")
@@ -63,7 +65,9 @@ PUBLISHED: dict[str, dict[str, dict[str, float]]] = {
 class Recipe(NamedTuple):
     """How a model is trained.
 
-    `negatives` None are all entities; `scale` multiplies the scores before the softmax; `norm` is that of TransE.
+    A batch holds triplets, or, where `grouped`, questions, each with all its answers. `negatives` None are all
+    entities; `scale` multiplies the scores before the softmax, and distances are raised to `power`; `norm` is that of
+    TransE.
     """
 
     hidden: int = 100
@@ -77,6 +81,8 @@ class Recipe(NamedTuple):
     negatives: int | None = None
     norm: float = 1.0
     adagrad: bool = False
+    grouped: bool = False
+    power: float = 1.0
 
 
 def recipe(model: str, data: str) -> Recipe:
@@ -89,9 +95,13 @@ def recipe(model: str, data: str) -> Recipe:
         chosen = Recipe(lr=0.1, penalty=0.01 if data in SMALL else 0.05, adagrad=True)
     if data in SMALL:
         return chosen
-    wide = {"transe": 256, "distmult": 256, "rotate": 200}.get(model, chosen.hidden)
-    batch = 16_384 if model == "rgcn" else 1000
-    return chosen._replace(hidden=wide, batch_size=batch, negatives=1000, every=1, patience=10, norm=2.0)
+    wide = {"transe": 256, "distmult": 256}.get(model, chosen.hidden)
+    chosen = chosen._replace(hidden=wide, every=1, patience=10, norm=2.0, grouped=True)
+    if model == "rgcn":
+        return chosen._replace(batch_size=8192, negatives=1000)
+    if model == "rotate":  # without a penalty it learns the triplets by heart
+        chosen = chosen._replace(adagrad=True, lr=0.1, scale=1.0, power=2.0, penalty=0.5)
+    return chosen._replace(batch_size=500, negatives=4000)
 
 
 class Triplets(NamedTuple):
@@ -133,9 +143,11 @@ def load(name: str, root: Path) -> Graph:
 def build(name: str, decoder: str, graph: Graph, how: Recipe) -> MatchingModel:
     """A model by name; the R-GCN encoder sends messages along the training triplets, for `decoder` to score."""
     sizes = (graph.num_nodes, graph.num_relations, how.hidden)
-    plain = {"distmult": DistMult, "complex": ComplEx, "rotate": RotatE}
+    plain = {"distmult": DistMult, "complex": ComplEx}
     if name == "transe":
         return TransE(*sizes, p_norm=how.norm)
+    if name == "rotate":
+        return RotatE(*sizes, margin=0.0)
     if name in plain:
         return plain[name](*sizes)
     train = graph.parts["train"]
@@ -158,6 +170,48 @@ def classify(model: MatchingModel, graph: Graph, known: KnownTriplets, seed: int
     return RelationThresholds(*sides[0], graph.num_relations).accuracy(*sides[1])
 
 
+def logits(scores: Tensor, how: Recipe) -> Tensor:
+    """What enters the softmax: scaled scores, of distances a power."""
+    return how.scale * scores if how.power == 1 else -how.scale * (-scores) ** how.power
+
+
+def questions(triplets: Triplets, size: int) -> list[tuple[Side, Tensor, Tensor]]:
+    """Shuffled batches of the different questions that triplets answer: side asked for, what is given, relation."""
+    batches: list[tuple[Side, Tensor, Tensor]] = []
+    sides: tuple[tuple[Side, Tensor], ...] = (("tail", triplets.head), ("head", triplets.tail))
+    for side, given in sides:
+        count = int(triplets.relation.max()) + 1
+        pairs = (given * count + triplets.relation).unique()
+        shuffled = pairs[torch.randperm(pairs.numel())]
+        batches += [(side, pair // count, pair % count) for pair in shuffled.split(size)]
+    return [batches[i] for i in torch.randperm(len(batches)).tolist()]
+
+
+def ask(
+    model: MatchingModel, known: KnownTriplets, side: Side, given: Tensor, relation: Tensor, how: Recipe
+) -> Tensor:
+    """Cross-entropy of each known answer among entities that are none, and the penalty.
+
+    As `contrast` has it for one triplet after the other; here a question is scored once for all its answers, 3.6 on
+    FB15k-237, which is that much cheaper.
+    """
+    row, answer = known.answers(given, relation, side)
+    drawn = torch.randperm(model.num_nodes)[: how.negatives]
+    sizes = [given.numel(), answer.numel(), drawn.numel()]
+    x, y, others = model.entities(torch.cat([given, answer, drawn])).split(sizes)
+    r = model.relation(relation)
+    query = model.query(x, r, side)
+    true = logits(model.similarity(query[row], y), how)
+    false = logits(model.similarities(query, others), how)
+    place = torch.full((model.num_nodes,), -1).index_put((drawn,), torch.arange(drawn.numel()))[answer]
+    false = false.index_put((row[place >= 0], place[place >= 0]), false.new_tensor(-torch.inf))
+    loss = F.softplus(false.logsumexp(dim=1)[row] - true).mean()
+    if how.penalty == 0:
+        return loss
+    cubes = [model.modulus(z).pow(3).sum(dim=-1) for z in (x, r, y)]
+    return loss + how.penalty * ((cubes[0] + cubes[1])[row] + cubes[2]).mean()
+
+
 def train(
     name: str, graph: Graph, how: Recipe, decoder: str, seed: int, minutes: float, title: str
 ) -> dict[str, Any]:
@@ -167,7 +221,9 @@ def train(
     optimise = torch.optim.Adagrad if how.adagrad else torch.optim.Adam
     optimizer = optimise(model.parameters(), lr=how.lr)
     known = graph.known("train", "val", "test")
-    batches = model.loader(*graph.parts["train"], batch_size=how.batch_size, shuffle=True)
+    triplets = graph.parts["train"]
+    answers = graph.known("train")
+    batches = model.loader(*triplets, batch_size=how.batch_size, shuffle=True)
     held_out = Triplets(*(column[:3000] for column in graph.parts["val"]))
     curve: list[dict[str, float]] = []
     best, best_state, epoch, waited = 0.0, model.state_dict(), 0, 0
@@ -177,11 +233,15 @@ def train(
         while epoch < how.epochs and time.process_time() - start < 60 * minutes and waited < how.patience:
             model.train()
             losses = []
-            for h, r, t in batches:
+            for batch in questions(triplets, how.batch_size) if how.grouped else batches:
                 optimizer.zero_grad()
-                loss = model.contrast(h, r, t, how.negatives, "softmax", scale=how.scale)
-                if how.penalty > 0:
-                    loss = loss + how.penalty * model.penalty(h, r, t)
+                if how.grouped:
+                    loss = ask(model, answers, *batch, how=how)
+                else:
+                    h, r, t = batch
+                    loss = model.contrast(h, r, t, how.negatives, "softmax", scale=how.scale)
+                    if how.penalty > 0:
+                        loss = loss + how.penalty * model.penalty(h, r, t)
                 loss.backward()
                 optimizer.step()
                 losses.append(loss.item())
@@ -252,12 +312,9 @@ def main(arguments: list[str] | None = None) -> dict[str, dict[str, Any]]:
     parser.add_argument("--root", type=Path, default=Path("data/kg"), help="where data sets lie, or go")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--minutes", type=float, default=60.0, help="the most processor time for a model")
-    for name, kind in Recipe.__annotations__.items():
-        if name != "adagrad":
-            number = float if kind == "float" else int
-            parser.add_argument(
-                f"--{name.replace('_', '-')}", type=number, default=None, help="of the recipe"
-            )
+    for name, default in Recipe._field_defaults.items():
+        number = float if isinstance(default, float) else int
+        parser.add_argument(f"--{name.replace('_', '-')}", type=number, default=None, help="of the recipe")
     parser.add_argument("--fast", action="store_true", help="a few epochs of small embeddings")
     parser.add_argument("--json", type=Path, default=None, help="where to record the runs, among those there")
     parser.add_argument(

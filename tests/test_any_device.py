@@ -113,6 +113,7 @@ LAYERS = {
     "HGTConv": own(lambda: conv.HGTConv(6, 4, (list(TYPES), RELATIONS), heads=2), XS, INDICES),
     "HeteroConv": own(lambda: conv.HeteroConv({r: conv.SAGEConv(6, 4) for r in RELATIONS}), XS, INDICES),
     "PANConv": own(lambda: conv.PANConv(6, 4, 2), X, RING),
+    "SplineConv": own(lambda: conv.SplineConv(6, 4, 3, 4, degree=2), X, RING, uniform(40, 3)),
     "PointGNNConv": own(lambda: conv.PointGNNConv(mlp(6, 3), mlp(9, 4), mlp(4, 6)), X, POS, RING),
 }
 MODELS = {
@@ -132,6 +133,8 @@ MODELS = {
     "SchNet": own(lambda: nn.SchNet(16, 16, 2, 8), Z, POS, BATCH),
     "DimeNet++": own(lambda: nn.DimeNetPlusPlus(8, 1, 1, 8, 4, 8, 3, 2), Z, POS, BATCH),
     "PaiNN": own(lambda: equivariant.PaiNN(8, 2), Z, POS, BATCH),
+    "ViSNet": own(lambda: nn.ViSNet(2, "max_min", False, 2, 2, 8, 5, vertex=True), Z, POS, BATCH),
+    "GNNFF": own(lambda: nn.GNNFF(8, 6, 2), Z, POS, BATCH),
     "EGNN": own(lambda: equivariant.EGNN(6, 8, 3, n_layers=2, attention=True), X, POS, RING),
     "FrameAttention": own(
         lambda: equivariant.FrameAttention(6, 4, heads=2), X, normal(9, 4, 3), POS, torch.eye(3).expand(9, 3, 3), RING

@@ -271,6 +271,22 @@ x4 = torch.tensor(X)
             "expected edge_index of shape [2, E], got [3, 4]",
         ),
         (
+            lambda: gv.Edges(torch.eye(4)),
+            GraphValueError,
+            (
+                "expected edge_index of shape [2, E], got [4, 4]; of a dense adjacency matrix do this instead: "
+                "adj.nonzero().t()"
+            ),
+        ),
+        (
+            lambda: gv.Edges(torch.zeros(4, 8)),
+            GraphValueError,
+            (
+                "expected edge_index of shape [2, E], got [4, 8] of dtype torch.float32; "
+                "layers take the features of the nodes first, then edge_index"
+            ),
+        ),
+        (
             lambda: gv.Edges([[0, 1], [1, 2]]),
             GraphTypeError,
             "expected edge_index as a tensor of shape [2, E], got list; do this instead: torch.tensor([[...], [...]])",

@@ -257,6 +257,15 @@ def _entries(adjacency: Tensor) -> tuple[Tensor, Tensor]:
     return (outer, inner) if by_row else (inner, outer)
 
 
+def _hint(other: Tensor) -> str:
+    """What to do instead of passing something that is no edge list."""
+    if other.dim() == 2 and other.shape[0] == other.shape[1]:
+        return "; of a dense adjacency matrix do this instead: adj.nonzero().t()"
+    if other.is_floating_point():
+        return f" of dtype {other.dtype}; layers take the features of the nodes first, then edge_index"
+    return ""
+
+
 def _ends(edge_index: Any) -> tuple[Tensor, Tensor]:
     """Both ends of an edge list, with hints for the usual slips."""
     if isinstance(edge_index, (tuple, list)) and len(edge_index) == 2 and isinstance(edge_index[0], Tensor):
@@ -272,5 +281,7 @@ def _ends(edge_index: Any) -> tuple[Tensor, Tensor]:
             "do this instead: edge_index.t().contiguous()"
         )
     if edge_index.dim() != 2 or edge_index.shape[0] != 2:
-        raise GraphValueError(f"expected edge_index of shape [2, E], got {list(edge_index.shape)}")
+        raise GraphValueError(
+            f"expected edge_index of shape [2, E], got {list(edge_index.shape)}{_hint(edge_index)}"
+        )
     return edge_index[0], edge_index[1]

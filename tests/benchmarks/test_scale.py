@@ -67,19 +67,19 @@ def test_a_step_takes_as_long_as_its_busiest_rank() -> None:
     header = 80
     busiest = [
         header,
-        max(8 * 12, 8 * 22) + header,
+        max(8 + 4 * 11, 8 + 4 * 21) + header,
         max(4 * (10 + 200), 4 * (20 + 400)) + header,
         8 * 211 + header,
         100 * 210 + header,
     ]
-    network = 5 * 2 * 100e-6 + sum(busiest) / 1e9
+    network = 5 * 100e-6 + sum(busiest) / 1e9
     sampling = max((150 + 250) / 2, (230 + 130) / 2) * 100e-9
     gathered = max(170 + 270, 250 + 150) * 100 / 1e9
     assert out["network, ms"] == pytest.approx(1e3 * network)
     assert out["step, ms"] == pytest.approx(1e3 * (network + sampling + gathered))
     alone = simulate(batches, constants, 100, True, 8.0, 50.0)
     assert alone["network, ms"] == pytest.approx(
-        1e3 * (3 * 200e-6 + (header + 8 * 211 + 100 * 210 + 2 * header) / 1e9)
+        1e3 * (3 * 100e-6 + (header + 8 * 211 + 100 * 210 + 2 * header) / 1e9)
     )
     assert alone["seeds per second"] > out["seeds per second"]
 

@@ -179,6 +179,24 @@ def test_a_missing_or_broken_file_is_one_line(tmp_path: Path, tables: Path, caps
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("old.py", b"print 'hello'\n", "old.py, line 1: Missing parentheses"),
+        ("zero.py", b"x = 1\0", "null bytes"),
+        ("latin.py", b"x = '\xe9'", "expected a Python program in UTF-8"),
+        ("lesson.ipynb", b"{}", "do this instead: jupyter nbconvert --to script"),
+    ],
+)
+def test_port_of_what_is_no_program_is_one_line(name, content, message, tmp_path: Path, capsys) -> None:
+    (tmp_path / name).write_bytes(content)
+    commands = [["port"], ["port", "--rewrite"], ["run"]] if name.endswith("ipynb") else [["port"]]
+    for command in commands:
+        assert run(*command, tmp_path / name) == 2
+        error = capsys.readouterr().err
+        assert message in error and error.count("\n") == 1
+
+
 def test_a_report_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch, capsys) -> None:
     def fail(*_: object) -> None:
         raise OSError("disk full")

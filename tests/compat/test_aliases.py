@@ -100,7 +100,17 @@ def test_modules_that_are_not_there_say_so() -> None:
             "torch_geometric.nn.conv.message_passing.MessagePassing",
             "grapevine.nn.message_passing.MessagePassing",
         ),
+        (
+            "torch_geometric.nn.models.schnet.GaussianSmearing",
+            "grapevine.nn.equivariant.schnet.GaussianSmearing",
+        ),
+        (
+            "torch_geometric.nn.aggr.utils.SetAttentionBlock",
+            "grapevine.nn.aggr.set_transformer.SetAttentionBlock",
+        ),
+        ("torch_geometric.nn.pool.select.topk.SelectTopK", "grapevine.nn.pool.select.SelectTopK"),
         ("torch_geometric.nn.dense.linear.Linear", "grapevine.nn.dense.linear.Linear"),
+        ("torch_geometric.utils.sparse.index2ptr", "grapevine.utils.sparse.index2ptr"),
         ("torch_geometric.utils.degree", "grapevine.utils.degree"),
         ("torch_geometric.utils.degree.degree", "grapevine.utils.degree"),
         (
@@ -108,6 +118,10 @@ def test_modules_that_are_not_there_say_so() -> None:
             "grapevine.transforms.NormalizeFeatures",
         ),
         ("torch_geometric.typing.OptTensor", "grapevine.compat.pyg_typing.OptTensor"),
+        (
+            "torch_geometric.visualization.visualize_graph",
+            "grapevine.explain.visualization.visualize_graph",
+        ),
         ("torch_sparse.SparseTensor", "grapevine.compat.torch_sparse.SparseTensor"),
         ("torch_geometric.graphgym.config", None),
         ("torch_geometric.nn.NoSuchConv", None),

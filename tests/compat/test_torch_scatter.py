@@ -52,6 +52,8 @@ def test_an_index_of_fewer_axes_runs_along_the_last_one_by_default() -> None:
     assert torch_scatter.scatter_add(src, torch.tensor([0, 0, 1])).tolist() == [[3.0, 3.0], [9.0, 6.0]]
     rows = torch.tensor([[1], [0]])
     assert torch_scatter.scatter_mean(src, rows, dim=0).tolist() == [[4.0, 5.0, 6.0], [1.0, 2.0, 3.0]]
+    whole = torch.tensor([[1, -1, 5], [2, -2, 6]])
+    assert torch_scatter.scatter_mean(whole, torch.zeros(2, dtype=torch.long), dim=0).tolist() == [[1, -2, 5]]
 
 
 def test_out_is_added_to_in_place() -> None:

@@ -86,6 +86,7 @@ def test_from_networkx_groups_attributes() -> None:
         (attributed, ["w", "v"], ["u"]),
         (attributed, "all", None),
         (clash, "all", "all"),
+        (clash, all, all),
     ):
         same(from_networkx(network, nodes, edges), peer.from_networkx(network, nodes, edges))
     attributed.add_node("c")

@@ -42,6 +42,23 @@ def test_distributed_data_parallel(root: Path) -> None:
     assert first == second and first[0] == pytest.approx(losses, rel=0.05)
 
 
+def curve(world: Any, *arguments: str) -> list[float]:
+    return example("distributed_curve").main(["--fast", *arguments])
+
+
+def test_the_curve_of_every_update_is_that_of_one_process(tmp_path: Path) -> None:
+    """In the plain loop no rank, no exchange and no training loop of ours takes part."""
+    options = ("--folder", str(tmp_path / "parts"), "--json", str(tmp_path / "curves.json"))
+    expected = curve(init(), "--plain", *options)
+    assert len(expected) == 4 and expected[-1] < 0.9 * expected[0]
+    found = [curve(init(), *options)]
+    for size, topology in ((2, "partitioned"), (3, "replicated")):
+        found += values(size, curve, *options, "--topology", topology, timeout=60.0, limit=150.0)
+    assert all(each == pytest.approx(expected, rel=1e-10) for each in found)
+    away = example("distributed_curve").main(["--compare", *options])
+    assert len(away) == 4 and max(away.values()) < 1e-10
+
+
 @pytest.mark.parametrize("library", ["ray", "lightning"])
 def test_what_is_missing_is_named(library: str, root: Path) -> None:
     program = example("distributed_ray") if library == "ray" else example("distributed_lightning")

@@ -13,6 +13,7 @@ import torch.distributed as dist
 from rich.console import Console
 
 from grapevine.distributed import Exchange, ExchangeError, Metrics, current, init
+from grapevine.distributed.exchange import Started
 from grapevine.distributed.metrics import imbalance
 from grapevine.errors import GrapevineError, GraphValueError
 from tests.distributed.launch import launch, values
@@ -125,14 +126,14 @@ def test_ranks_that_differ_are_named() -> None:
 def bad_counts(world: Any) -> str:
     exchange = Exchange(world, "test", most=1000)
     exchange.swap([torch.zeros(2)] * world.size, "rows", 4)
-    honest = exchange._headers
+    honest = Started.send
 
-    def lying(headers: list[list[int]], *what: Any) -> list[list[int]]:
+    def lying(started: Started) -> None:
         if world.rank == 1:
-            headers[0][7] = -3
-        return honest(headers, *what)
+            started.headers[0][7] = -3
+        honest(started)
 
-    exchange._headers = lying
+    Started.send = lying
     exchange.swap([torch.zeros(2)] * world.size, "rows", 5)
     return "not reached"
 

@@ -16,7 +16,15 @@ import pytest
 import torch
 
 from grapevine.data import Data
-from grapevine.distributed import DistGraph, Exchange, ExchangeError, load_whole, partition, shared
+from grapevine.distributed import (
+    DistGraph,
+    Exchange,
+    ExchangeError,
+    load_whole,
+    partition,
+    shared,
+    train,
+)
 from grapevine.distributed.metrics import imbalance
 from grapevine.errors import GraphValueError
 from grapevine.loader import NeighborLoader
@@ -177,6 +185,71 @@ def test_full_shared_memory(tmp_path: Path) -> None:
     assert values(2, tiny_memory, tmp_path) == ["survived"] * 2
     if values(1, tiny_memory, tmp_path) == ["not allowed"]:
         pytest.skip("mounting is not allowed here")
+
+
+def full_memory(world: Any, folder: Path, full: bool) -> Any:
+    """Trains on a graph and features that the ranks share, with /dev/shm full to the last byte."""
+    libc, places = ctypes.CDLL(None, use_errno=True), []
+    if full:
+        if (
+            libc.unshare(0x00020000)
+            or libc.mount(b"none", b"/", None, 0x44000, None)
+            or libc.mount(b"tmpfs", b"/dev/shm", b"tmpfs", 0, b"size=64k")
+        ):
+            return "not allowed"
+        with pytest.raises(OSError, match="No space left"), open("/dev/shm/full", "wb", buffering=0) as file:
+            while True:
+                file.write(bytes(4096))
+    room = shared._room
+
+    def seen(size: int) -> str:
+        path = room(size)
+        places.append(os.path.dirname(path))
+        return path
+
+    shared._room = seen
+    graph = DistGraph(folder / "star")
+    torch.manual_seed(0)
+    model = torch.nn.Linear(4, 2)
+    loader = NeighborLoader(graph, [5, 5], input_nodes=torch.arange(200), batch_size=20, shuffle=True)
+
+    def loss(model: torch.nn.Module, batch: Any) -> tuple[torch.Tensor, int]:
+        return model(batch.x)[: batch.batch_size].square().sum(), batch.batch_size
+
+    sgd = torch.optim.SGD(model.parameters(), lr=0.1)
+    losses = train(model, loader, loss, sgd, epochs=2, world=world).losses
+    loader.close()
+    assert len(places) == (2 if world.rank == 0 else 0)  # one mapping of features, one of edges
+    assert all((place == shared.MEMORY) != full for place in places)
+    return losses
+
+
+def test_training_goes_on_where_shared_memory_is_full(folder: Path) -> None:
+    """Files take its place: no rank ends with SIGBUS, and nothing else changes."""
+    losses = values(2, full_memory, folder, False)
+    found = values(2, full_memory, folder, True)
+    if found == ["not allowed"] * 2:
+        pytest.skip("mounting is not allowed here")
+    assert found == losses and losses[0][1] < losses[0][0]
+
+
+def truncated(world: Any, folder: Path) -> None:
+    graph = DistGraph(folder, topology="partitioned", features="owner")
+    for step, _ in enumerate(NeighborLoader(graph, [2], batch_size=1, name="cut short")):
+        if world.rank == 1 and step == 2:
+            os.truncate(folder / "part-00001" / "nodes" / "_" / "x.npy", 0)
+
+
+def test_a_file_that_is_truncated_while_it_is_mapped(folder: Path, tmp_path: Path) -> None:
+    """Nothing can save the rank that reads it; the others name it at once, and the file is named at the next start."""
+    path = shutil.copytree(folder / "one", tmp_path / "parts")
+    ended = launch(3, truncated, path, check=False, timeout=60.0)
+    assert [end.code for end in ended] == [1, -signal.SIGBUS, 1]
+    for rank in (0, 2):
+        assert f"rank {rank} of 3: step" in ended[rank].error and "'cut short'" in ended[rank].error
+        assert "no sign of life from rank 1" in ended[rank].error and ended[rank].seconds < 50
+    with pytest.raises(GraphValueError, match=r"x\.npy.*bytes"):
+        load_whole(path)
 
 
 LEFT_OPEN = """

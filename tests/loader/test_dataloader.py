@@ -5,7 +5,7 @@ from collections import namedtuple
 import pytest
 import torch
 
-from grapevine.data import Batch, Data
+from grapevine.data import Batch, Data, HeteroData
 from grapevine.errors import GraphTypeError
 from grapevine.loader import Collater, DataLoader
 from tests.data.peer import BOTH, graph, hetero, ours, same, theirs
@@ -67,6 +67,9 @@ def test_examples_of_every_kind_are_joined_as_by_the_peer() -> None:
     same(*found)
     with pytest.raises(GraphTypeError, match=r"expected examples that are graphs, .* got NoneType"):
         Collater([])([None])
+    for single in (Data(x=torch.zeros(2, 1)), HeteroData()):
+        with pytest.raises(GraphTypeError, match=r"got one .*Data; do this instead: NeighborLoader"):
+            DataLoader(single)
 
 
 def test_collate_fn_is_ours() -> None:

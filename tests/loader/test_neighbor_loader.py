@@ -381,9 +381,12 @@ def test_bad_input_of_several_types_is_taught() -> None:
         NeighborLoader(data, {("paper", "in", "venue"): [1]}, "paper")
     with pytest.raises(GraphValueError, match="expected edge types of the graph"):
         NeighborLoader(data, {("paper", "of", "venue"): [1]}, "paper")
+    for numbers in (15, [2.5]):
+        with pytest.raises(GraphValueError, match=r"for each hop, got .*; do this instead, for two hops"):
+            NeighborLoader(data, numbers, "paper")
     with pytest.raises(GraphTypeError, match=r"pass for example input_nodes=\('paper', mask\)"):
         NeighborLoader(data, [1], torch.arange(3))
-    with pytest.raises(GraphKeyError, match="expected a node type of the graph, got 'book'"):
+    with pytest.raises(GraphKeyError, match="expected one node type of the graph, got 'book'"):
         NeighborLoader(data, [1], "book")
     data["paper"].t = torch.zeros(60)
     with pytest.raises(GraphValueError, match="does not tell theirs; pass input_time"):

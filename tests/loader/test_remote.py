@@ -208,7 +208,7 @@ def test_classes_and_errors() -> None:
     features, edges, _ = elsewhere(heterogeneous())
     with pytest.raises(GraphTypeError, match="expected input_nodes as a node type"):
         NeighborLoader((features, edges), [2], torch.arange(3))
-    with pytest.raises(GraphKeyError, match="expected a node type of the graph, got 'book'"):
+    with pytest.raises(GraphKeyError, match="expected one node type of the graph, got 'book'"):
         NeighborLoader((features, edges), [2], "book")
     with pytest.raises(GraphValueError, match="time_attr='t' on nodes or on edges"):
         NeighborLoader((features, edges), [2], "paper", time_attr="t")

@@ -396,6 +396,16 @@ def test_inherited_and_open_ended_arguments() -> None:
     assert_close(got + degree * (graph.features(2) - 1), want)
 
 
+def test_what_older_programs_call() -> None:
+    layer = MessagePassing(aggr="sum")
+    assert layer.jittable() is layer
+    x, edge_index = SQUARE[0].features(2), SQUARE[0].edge_index
+    with pytest.raises(ValueError, match=r"got 'add'; do this instead: super\(\).__init__\(aggr='add'\)"):
+        layer.propagate("add", edge_index, x=x)
+    with pytest.raises(TypeError, match=r"do this instead: torch.jit.trace"):
+        torch.jit.script(torch.nn.Sequential(layer))
+
+
 class OneLine(MessagePassing):
     def forward(self, x, edge_index): return self.propagate(edge_index, x=x)  # fmt: skip
 

@@ -37,21 +37,21 @@ def by_parts(request: SampleRequest) -> object:
     for hop, k in hops:
         last = request.induced and hop == 2
         begin = 0 if last or request.again else begin
-        ids, slots = numbering.nodes(0, begin, end)
-        order = torch.cat([(ids < 11).nonzero().view(-1), (ids >= 11).nonzero().view(-1)])
+        dtype = torch.int64 if hop % 2 else torch.int32
         found = []
-        for (first, position, share), places in zip(
-            shares, order.split([int((ids < 11).sum()), int((ids >= 11).sum())])
-        ):
-            slot = None if slots is None else slots[places]
+        bounds = [0, 11, 30]
+        ids, slots, counts = numbering.by_owner(0, begin, end, bounds, dtype)
+        assert ids.dtype is dtype and len(counts) == 2
+        for r, (first, position, share) in enumerate(shares):
+            places = ids.split(counts)[r].to(torch.int64)
+            slot = None if slots is None else slots.split(counts)[r].to(torch.int64)
             time = None if slot is None or request.seed_time is None else request.seed_time[slot]
             key = mix(request.key + PHI * (hop + 1))
             base = 0 if rows.edge is not None else position
-            dtype = torch.int64 if hop % 2 else torch.int32
             found.append(
                 pick_edges(
                     share,
-                    ids[places] - first,
+                    places,
                     k,
                     key,
                     first,
@@ -63,9 +63,7 @@ def by_parts(request: SampleRequest) -> object:
                     dtype,
                 )
             )
-        count, index, edge = (torch.cat(parts) for parts in zip(*found))
-        ptr = torch.cat([count.new_zeros(1), count.cumsum(0, dtype=count.dtype)])
-        taken = numbering.take(0, begin, torch.argsort(order), ptr, index, edge, last)
+        taken = numbering.take(0, begin, bounds, list(zip(counts, found)), last)
         if last:
             edges_per_hop = [[taken]]
             break

@@ -132,6 +132,7 @@ def test_inputs() -> None:
 def test_numbers_of_neighbours() -> None:
     types = [("a", "to", "b"), ("b", "to", "a")]
     assert NumNeighbors([1, 2]).get_values(types) == {types[0]: [1, 2], types[1]: [1, 2]}
+    assert NumNeighbors(torch.tensor([1, 2])).values == NumNeighbors((1, 2)).values == [1, 2]
     some = NumNeighbors({types[0]: [3, 3]}, default=[0, 1])
     assert some.get_values(types) == {types[0]: [3, 3], types[1]: [0, 1]} and len(some) == 2
     assert NumNeighbors({"a__to__b": [1], "b__to__a": [2]}).get_values(types)[types[1]] == [2]

@@ -12,7 +12,7 @@ from grapevine import utils
 peer = pytest.importorskip("torch_geometric.utils")
 
 # They need packages of their own, or containers of other libraries.
-LEFT_OUT = {"from_cugraph", "to_cugraph", "geodesic_distance", "tree_decomposition"}
+LEFT_OUT = {"from_cugraph", "to_cugraph", "geodesic_distance"}
 
 
 def test_all_names_are_there():

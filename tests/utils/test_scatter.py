@@ -80,6 +80,20 @@ def test_scatter_of_integers(reduce: str, dtype: torch.dtype, mode) -> None:
         assert torch.equal(ours, theirs) and ours.dtype is theirs.dtype
 
 
+@MODES
+def test_means_of_integers_are_fractions(mode) -> None:
+    with mode():
+        src = torch.randint(-9, 9, (9, 2))
+        ours, theirs = (u.scatter(src, INDEX, dim_size=8, reduce="mean") for u in (utils, peer))
+        assert torch.equal(ours, theirs) and ours.dtype is theirs.dtype is torch.float32
+        assert utils.scatter(src > 99, INDEX, dim_size=8, reduce="mean").dtype is torch.float32
+
+
+def test_degree_of_an_edge_index_says_which_row_to_take() -> None:
+    with pytest.raises(ValueError, match=r"got shape \[2, 5\]; .* degree\(edge_index\[1\]\)"):
+        utils.degree(torch.zeros(2, 5, dtype=torch.long))
+
+
 def test_scatter_any_keeps_one_of_the_entries() -> None:
     src = rows(9, 3)
     index = INDEX.clone()
@@ -120,6 +134,19 @@ def test_scatter_of_a_lazy_message() -> None:
             assert_agree(ours, theirs, x)
         ours = utils.softmax((edges.src(x) * edges.dst(x)).sum(-1), index, num_nodes=4)
         assert_agree(ours.clone(), peer.softmax((x[ends[0]] * x[ends[1]]).sum(-1), index, num_nodes=4), x)
+
+
+@MODES
+@pytest.mark.parametrize("length", [3, 50])
+def test_every_entry_needs_a_group(length: int, mode) -> None:
+    x, index = rows(40, 2), torch.zeros(length, dtype=torch.long)
+    message = rf"the group of each of the 40 entries along dim 0 .* got an index of {length}"
+    with mode():
+        for reduce in ("sum", "mean", "max", "mul"):
+            with pytest.raises(GraphValueError, match=message):
+                utils.scatter(x, index, reduce=reduce)
+        with pytest.raises(GraphValueError, match=message):
+            utils.softmax(x, index)
 
 
 def test_what_scatter_refuses() -> None:

@@ -11,6 +11,7 @@ import typer
 
 from grapevine import compat
 from grapevine.compat.port import summary
+from grapevine.compat.program import check_program
 
 ScriptArgument = Annotated[Path, typer.Argument(help="The Python file.", exists=True, dir_okay=False)]
 ArgumentsArgument = Annotated[list[str] | None, typer.Argument(help="What the program is given.")]
@@ -25,6 +26,7 @@ ForceOption = Annotated[bool, typer.Option("--force", help="Answer for installed
 
 def run(script: ScriptArgument, arguments: ArgumentsArgument = None, force: ForceOption = False) -> None:
     """Runs a program unchanged: its `import dgl` and `import torch_geometric` find Grapevine."""
+    check_program(script)
     answered = compat.install(force=force)
     for name in ("dgl", "torch_geometric"):
         if name not in answered:

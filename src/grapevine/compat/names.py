@@ -17,11 +17,14 @@ ROOTS = {
 #: Modules whose place differs; of two that fit, the first one is taken if it exists.
 _PLACES = {
     "torch_geometric.nn.conv.message_passing": "grapevine.nn.message_passing",
+    "torch_geometric.nn.aggr.utils": "grapevine.nn.aggr.set_transformer",
     "torch_geometric.nn.glob": "grapevine.nn.pool.glob",
+    "torch_geometric.nn.models.schnet": "grapevine.nn.equivariant.schnet",
     "torch_geometric.typing": "grapevine.compat.pyg_typing",
     "torch_geometric.seed": "grapevine.compat.pyg",
     "torch_geometric.logging": "grapevine.compat.pyg_logging",
     "torch_geometric.read": "grapevine.io",
+    "torch_geometric.visualization": "grapevine.explain.visualization",
     "torch_geometric": "grapevine",
     "dgl": "grapevine.dgl",
 }
@@ -34,17 +37,19 @@ _FILES = {
     "torch_geometric.data": "batch collate data dataset download extract hetero_data in_memory_dataset makedirs "
     "separate storage temporal view",
     "torch_geometric.datasets": "planetoid tu_dataset karate fake gnn_benchmark_dataset",
-    "torch_geometric.loader": "cluster data_list_loader dataloader graph_saint hgt_loader imbalanced_sampler "
-    "link_loader link_neighbor_loader neighbor_loader node_loader random_node_loader shadow",
-    "torch_geometric.nn": "data_parallel reshape sequential to_hetero_transformer",
+    "torch_geometric.loader": "cluster data_list_loader dataloader dynamic_batch_sampler graph_saint hgt_loader "
+    "imbalanced_sampler link_loader link_neighbor_loader neighbor_loader node_loader random_node_loader shadow",
+    "torch_geometric.nn": "data_parallel reshape sequential summary to_hetero_transformer",
     "torch_geometric.nn.aggr": "attention deep_sets fused gmt gru lcm lstm mlp quantile scaler set2set "
     "set_transformer sort variance_preserving",
     "torch_geometric.nn.conv": "appnp fused_gat_conv gravnet_conv",
     "torch_geometric.nn.dense": "dense_gat_conv dense_gcn_conv dense_gin_conv dense_graph_conv dense_sage_conv "
     "diff_pool dmon_pool linear mincut_pool",
-    "torch_geometric.nn.models": "attentive_fp dimenet graph_unet metapath2vec node2vec rev_gnn schnet signed_gcn",
+    "torch_geometric.nn.models": "attentive_fp dimenet graph_unet metapath2vec node2vec rev_gnn signed_gcn",
     "torch_geometric.nn.norm": "diff_group_norm graph_size_norm mean_subtraction_norm msg_norm pair_norm",
     "torch_geometric.nn.pool": "avg_pool max_pool pan_pool sag_pool voxel_grid",
+    "torch_geometric.nn.pool.connect": "filter_edges",
+    "torch_geometric.nn.pool.select": "topk",
     "torch_geometric.transforms": "add_metapaths add_positional_encoding base_transform compose constant "
     "feature_propagation gcn_norm gdc knn_graph largest_connected_components local_degree_profile "
     "normalize_features one_hot_degree random_link_split random_node_split sign to_sparse_tensor to_undirected "

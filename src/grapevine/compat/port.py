@@ -11,6 +11,8 @@ from typing import Any
 
 from grapevine.compat import names
 from grapevine.compat.old_names import moved
+from grapevine.compat.program import check_program
+from grapevine.errors import GraphValueError
 
 
 @dataclass(frozen=True)
@@ -38,8 +40,37 @@ def port(script: str | Path) -> list[Use]:
 
     Returns:
         The uses in the order of lines, each name once a line.
+
+    Raises:
+        GraphValueError: if the file holds no Python program.
     """
-    return uses(Path(script).read_text(encoding="utf-8"), str(script))
+    return uses(source_of(script), str(script))
+
+
+def source_of(script: str | Path) -> str:
+    """The text of a Python file.
+
+    Raises:
+        GraphValueError: for what is none, or no text.
+    """
+    check_program(script)
+    try:
+        return Path(script).read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise GraphValueError(f"expected a Python program in UTF-8, got {str(script)!r}: {error}") from None
+
+
+def parsed(source: str, filename: str = "<program>") -> ast.Module:
+    """The syntax tree of a program.
+
+    Raises:
+        GraphValueError: naming the line at which it is no Python.
+    """
+    try:
+        return ast.parse(source, filename)
+    except (SyntaxError, ValueError) as error:  # the second for null bytes
+        line = f"line {error.lineno}: {error.msg}" if isinstance(error, SyntaxError) else str(error)
+        raise GraphValueError(f"expected a program of Python 3, got {filename}, {line}") from None
 
 
 def uses(source: str, filename: str = "<program>") -> list[Use]:
@@ -52,7 +83,7 @@ def uses(source: str, filename: str = "<program>") -> list[Use]:
         1 dgl.function.copy_u -> grapevine.dgl.function.copy_u
         1 torch_geometric.graphgym -> None
     """
-    tree = ast.parse(source, filename)
+    tree = parsed(source, filename)
     reader = _Reader()
     reader.visit(tree)
     found = dict.fromkeys(sorted(reader.found))

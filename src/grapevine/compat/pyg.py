@@ -34,6 +34,10 @@ def seed_everything(seed: int) -> None:
     torch.cuda.manual_seed_all(seed)
 
 
+#: Compiles a model; nothing but torch's own is needed.
+compile = torch.compile
+
+
 def is_compiling() -> bool:
     """Whether `torch.compile` is tracing."""
     return torch.compiler.is_compiling()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from grapevine.compat.port import _Reader
+from grapevine.compat.port import _Reader, parsed, source_of
 from grapevine.errors import require
 
 cst: Any = require("libcst")
@@ -71,7 +71,7 @@ def rewrite_file(script: str | Path) -> Rewritten:
     Args:
         script: a Python file.
     """
-    return rewrite(Path(script).read_text(encoding="utf-8"))
+    return rewrite(source_of(script))
 
 
 def rewrite(source: str) -> Rewritten:
@@ -104,7 +104,7 @@ def rewrite(source: str) -> Rewritten:
             g.dstdata["out"] = edges.mean(edges.src(g.srcdata["h"]))
         <BLANKLINE>
     """
-    tree = ast.parse(source)
+    tree = parsed(source)
     reader = _Reader()
     reader.visit(tree)
     taken = _taken(tree)

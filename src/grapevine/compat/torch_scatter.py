@@ -33,7 +33,8 @@ def scatter(
         reduce: sum (or add), mul, mean, min, max.
 
     Returns:
-        As `src`, with `dim_size` along `dim`; zero where no entry falls (one for mul).
+        As `src`, with `dim_size` along `dim`; zero where no entry falls (one for mul). Means of integers are rounded
+        down.
 
     Raises:
         GraphValueError: for `out` with mean, min or max.
@@ -45,6 +46,9 @@ def scatter(
         tensor([[5., 2.]])
     """
     axis = dim % src.dim()
+    if reduce == "mean" and not src.is_floating_point() and out is None:
+        total, count = (scatter(s, index, dim, None, dim_size) for s in (src, torch.ones_like(src)))
+        return total.div(count.clamp(min=1), rounding_mode="floor")
     if out is not None:
         _check_out(reduce)
         dim_size = out.shape[axis]

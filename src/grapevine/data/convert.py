@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal
 
 import numpy as np
@@ -181,10 +181,15 @@ def _group(data: Data, names: list[str]) -> Tensor:
     return torch.cat([column.view(-1, 1) if column.dim() <= 1 else column for column in columns], dim=-1)
 
 
+def _asked(names: list[str] | str | Callable[..., bool], every: Iterable[str]) -> list[str]:
+    """The attributes to group: those that are named; every one for "all" and for Python's `all`."""
+    return list(every) if callable(names) or names == "all" else list(names)
+
+
 def from_networkx(
     G: Any,
-    group_node_attrs: list[str] | Literal["all"] | None = None,
-    group_edge_attrs: list[str] | Literal["all"] | None = None,
+    group_node_attrs: list[str] | Literal["all"] | Callable[..., bool] | None = None,
+    group_edge_attrs: list[str] | Literal["all"] | Callable[..., bool] | None = None,
 ) -> Data:
     """Returns a `networkx` graph as `Data`, nodes in the order of `G.nodes`; undirected edges become two.
 
@@ -193,8 +198,8 @@ def from_networkx(
 
     Args:
         G: a `networkx` graph of any kind.
-        group_node_attrs: node attributes to put side by side as `x` (N, F), or `"all"`.
-        group_edge_attrs: edge attributes to put side by side as `edge_attr` (E, D), or `"all"`.
+        group_node_attrs: node attributes to put side by side as `x` (N, F); `"all"`, or Python's `all`: every one.
+        group_edge_attrs: edge attributes to put side by side as `edge_attr` (E, D), likewise.
 
     Returns:
         The graph.
@@ -227,9 +232,9 @@ def from_networkx(
             attrs[f"graph_{name}" if name in nodes else str(name)] = _tensor(value)
     data = Data.from_dict(attrs)
     if group_node_attrs is not None:
-        data.x = _group(data, list(nodes) if group_node_attrs == "all" else group_node_attrs)
+        data.x = _group(data, _asked(group_node_attrs, nodes))
     if group_edge_attrs is not None:
-        names = list(edge_columns) if group_edge_attrs == "all" else group_edge_attrs
+        names = _asked(group_edge_attrs, edge_columns)
         data.edge_attr = _group(data, [edge_name(name) for name in names])
     if data.x is None and data.pos is None:
         data.num_nodes = G.number_of_nodes()

@@ -139,6 +139,11 @@ def _edge_lists(
     """The edge list of every relation; sets or checks the numbers of nodes."""
     found = {}
     for etype, data in data_dict.items():
+        if not isinstance(etype, tuple) or len(etype) != 3:
+            raise DGLError(
+                f"expected relations named (source type, edge type, destination type), got {etype!r}; "
+                f"do this instead: {{('user', 'plays', 'game'): ...}}"
+            )
         found[etype] = edge_list(data, idtype)
         tops = found[etype][3]
         for side, ntype in ((0, etype[0]), (1, etype[2])):

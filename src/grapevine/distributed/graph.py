@@ -291,7 +291,7 @@ class DistGraph:
         return Shard(
             list(graph.relations.values()),
             [int(self._offsets["edges", key][self.world.rank]) for key in self.edge_types],
-            [self._offsets["nodes", kind] for kind in self.node_types],
+            [self._offsets["nodes", kind].tolist() for kind in self.node_types],
             max(*self.num_nodes.values(), *self.num_edges.values()) >= 2**31 - 1,
         )
 

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from grapevine.distributed.exchange import Exchange
+from grapevine.distributed.world import ExchangeError
 from grapevine.ops import Relation, Sampled, SampleRequest, number_edges, pick_edges
 from grapevine.ops._draw import MASK, PHI, mix
 from grapevine.ops.number_edges import Numbering
@@ -27,13 +28,13 @@ class Shard:
     Args:
         relations: rows count from this rank's first node; neighbours are global ids; contiguous.
         first_edge: by relation, the id of the edge at position 0.
-        offsets: by node type, `(W + 1,)` where the nodes of each rank begin.
+        bounds: by node type, `W + 1` ids: where the nodes of each rank begin.
         wide: whether ids need 64 bits.
     """
 
     relations: Sequence[Relation]
     first_edge: Sequence[int]
-    offsets: Sequence[Tensor]
+    bounds: Sequence[Sequence[int]]
     wide: bool
 
     @property
@@ -88,41 +89,49 @@ class _Batch:
 
     def _hop(self, hop: int, fanouts: list[int], begin: list[int], end: list[int]) -> dict[int, _Answer]:
         """The edges of the nodes `begin ... end` of each type, by relation, as their owners drew them."""
-        request, world = self.request, self.exchange.world
+        request, shard, world = self.request, self.shard, self.exchange.world
         expanded = sorted({r.target for r, k in zip(request.relations, fanouts) if k != 0})
-        orders, counts, columns = {}, {}, []
+        dtype = shard.dtype if request.seed_time is None else torch.int64
+        counts, columns = {}, []
         for kind in expanded:
-            ids, slots = self.numbering.nodes(kind, begin[kind], end[kind])
-            orders[kind], counts[kind] = by_owner(ids, self.shard.offsets[kind])
-            taken = [ids[orders[kind]]]
-            if slots is not None:
-                taken.append(slots[orders[kind]])
-                if request.seed_time is not None:
-                    taken.append(request.seed_time[taken[1]])
+            rows, slots, counts[kind] = self.numbering.by_owner(
+                kind, begin[kind], end[kind], shard.bounds[kind], dtype
+            )
+            taken = [rows] if slots is None else [rows, slots]
+            if slots is not None and request.seed_time is not None:
+                taken.append(request.seed_time[slots])
             columns.append([column.split(counts[kind]) for column in taken])
+        key = torch.tensor([_signed(request.key)]).view(dtype)
         parts = []
         for rank in range(world.size):
-            head = torch.tensor([_signed(request.key), *(count[rank] for count in counts.values())])
-            parts.append(torch.cat([head, *(column[rank] for taken in columns for column in taken)]))
+            head = torch.tensor([count[rank] for count in counts.values()], dtype=dtype)
+            parts.append(torch.cat([key, head, *(column[rank] for taken in columns for column in taken)]))
         asked = self.exchange.swap(parts, "nodes", hop=hop)
-        answers = self.exchange.swap(
-            [self._serve(each, expanded, hop, fanouts) for each in asked], "edges", hop=hop
-        )
-        at = [0] * world.size
-
-        def take(sizes: list[int]) -> Tensor:
-            pieces = [answer[first : first + size] for answer, first, size in zip(answers, at, sizes)]
-            at[:] = [first + size for first, size in zip(at, sizes)]
-            return torch.cat(pieces)
-
-        found = {}
+        answers = [
+            self._serve(each, expanded, hop, fanouts) for rank, each in enumerate(asked) if rank != world.rank
+        ]
+        answers.insert(world.rank, torch.empty(0, dtype=shard.dtype))
+        travelling = self.exchange.start(answers, "edges", hop=hop)
+        mine = self._serve(asked[world.rank], expanded, hop, fanouts)  # those of others first: they wait
+        answers = travelling.wait()
+        answers[world.rank] = mine
+        at, found = [0] * world.size, {}
         for which, (relation, k) in enumerate(zip(request.relations, fanouts)):
-            if k != 0:
-                degree = take(counts[relation.target])
-                sums = [int(part.sum()) for part in degree.split(counts[relation.target])]
-                order = orders[relation.target]
-                found[which] = _Answer(
-                    self.numbering, which, relation.target, order, degree, take(sums), take(sums)
+            if k == 0:
+                continue
+            blocks = []
+            for rank, (answer, count) in enumerate(zip(answers, counts[relation.target])):
+                size = count + 2 * int(answer[at[rank] : at[rank] + count].sum())
+                blocks.append((count, answer[at[rank] : at[rank] + size]))
+                at[rank] += size
+            found[which] = _Answer(
+                self.numbering, which, relation.target, shard.bounds[relation.target], blocks
+            )
+        for rank, (answer, size) in enumerate(zip(answers, at)):
+            if answer.numel() != size:
+                raise ExchangeError(
+                    f"rank {world.rank}, hop {hop}: expected {size} numbers of edges from rank {rank}, got "
+                    f"{answer.numel()}; do all ranks run one version?"
                 )
         return found
 
@@ -131,14 +140,16 @@ class _Batch:
     def _serve(self, asked: Tensor, expanded: list[int], hop: int, fanouts: list[int]) -> Tensor:
         """The edges that one rank asks for: by relation, how many each node got, then neighbours, then edge ids."""
         request, shard, rank = self.request, self.shard, self.exchange.world.rank
-        key, *counts = asked[: 1 + len(expanded)].tolist()
+        start = 8 // asked.element_size()
+        key = int(asked[:start].clone().view(torch.int64))
+        counts = asked[start : start + len(expanded)].tolist()
         width = 1 + request.disjoint + (request.seed_time is not None)
-        at, columns = 1 + len(expanded), {}
+        at, columns = start + len(expanded), {}
         for kind, count in zip(expanded, counts):
-            table = asked[at : at + width * count].view(width, count)
+            table = asked[at : at + width * count].view(width, count).to(torch.int64)
             at += width * count
-            columns[kind] = [table[0] - int(shard.offsets[kind][rank]), *table[1:], None, None]
-        out = [torch.empty(0, dtype=shard.dtype)]
+            columns[kind] = [*table, None, None]
+        out = []
         for which, (relation, k) in enumerate(zip(shard.relations, fanouts)):
             if k == 0:
                 continue
@@ -146,33 +157,27 @@ class _Batch:
             if hop == len(request.fanouts[which]):  # induced: weights only tell what is drawn
                 relation = replace(relation, weight=None, alias=None)
             hop_key = mix(key + PHI * (hop * len(fanouts) + which + 1))
-            out += pick_edges(
-                relation, rows, k, hop_key, int(shard.offsets[relation.target][rank]), slot, time, request.replace,
+            out.append(pick_edges(
+                relation, rows, k, hop_key, shard.bounds[relation.target][rank], slot, time, request.replace,
                 request.last, shard.first_edge[which], shard.dtype,
-            )  # fmt: skip
+            ))  # fmt: skip
         self.exchange.metrics.add(served_rows=sum(counts))
-        return torch.cat(out)
+        return out[0] if len(out) == 1 else torch.cat([torch.empty(0, dtype=shard.dtype), *out])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Answer:
-    """The edges of one relation, of nodes of the type `kind` that were sent in the order `order`."""
+    """The edges of one relation, of nodes of the type `kind`: how many nodes each owner had, and what it drew."""
 
     numbering: Numbering
     relation: int
     kind: int
-    order: Tensor
-    degree: Tensor
-    index: Tensor
-    edge: Tensor
+    bounds: Sequence[int]
+    blocks: Sequence[tuple[int, Tensor]]
 
     def number(self, begin: list[int], known: bool = False) -> int:
         """Takes them into the sample; returns how many there are."""
-        place = torch.empty_like(self.order)
-        place[self.order] = torch.arange(place.numel())
-        ptr = torch.zeros(place.numel() + 1, dtype=self.index.dtype)
-        torch.cumsum(self.degree, 0, out=ptr[1:])
-        return self.numbering.take(self.relation, begin[self.kind], place, ptr, self.index, self.edge, known)
+        return self.numbering.take(self.relation, begin[self.kind], self.bounds, self.blocks, known)
 
 
 def by_owner(ids: Tensor, offsets: Tensor) -> tuple[Tensor, list[int]]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
+import mmap
 import os
+import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +19,11 @@ from grapevine.errors import GraphValueError
 
 MEMORY = "/dev/shm"
 _ALIGNED = 64  # bytes: where tensors begin
+_LARGE = 2 << 20  # bytes of a large page
+_FIXED, _COLLAPSE = 0x10, 25  # Linux: MAP_FIXED, and MADV_COLLAPSE since 6.1
 
 
-def share(world: World, build: Callable[[], dict[Any, Tensor]]) -> dict[Any, Tensor]:
+def share(world: World, build: Callable[[], dict[Any, Tensor]], scattered: bool = False) -> dict[Any, Tensor]:
     """What the first rank of a host builds, in memory that all ranks of the host map; every rank calls it.
 
     The room is claimed before anything is written: where shared memory is full, writing to a page of it would end the
@@ -28,6 +33,7 @@ def share(world: World, build: Callable[[], dict[Any, Tensor]]) -> dict[Any, Ten
     Args:
         world: the ranks.
         build: makes the tensors, on one rank of each host.
+        scattered: single numbers will be read anywhere, as by samplers: keep the tensors in large pages.
 
     Returns:
         The tensors. They are shared: nobody may write to them.
@@ -39,6 +45,8 @@ def share(world: World, build: Callable[[], dict[Any, Tensor]]) -> dict[Any, Ten
     if world.hosts.count(leader) == 1:
         found: list[Any] = world.gather(None)  # other hosts may have several ranks
         built = build()
+        if scattered:
+            in_large_pages(built.values())
         world.barrier()
         return built
     note: Any = None
@@ -61,14 +69,52 @@ def share(world: World, build: Callable[[], dict[Any, Tensor]]) -> dict[Any, Ten
             f"expected {size} bytes in {path}, which rank {leader} shares, got none; give ranks in other containers "
             "another GRAPEVINE_HOST each"
         )
-    block = torch.from_file(path, shared=True, size=size, dtype=torch.uint8)
+    block = _mapped(path, size)
+    if scattered and world.rank == leader:
+        in_large_pages([block])
     world.barrier()
+    if scattered and world.rank != leader:
+        in_large_pages([block])
     if world.rank == leader:
         os.unlink(path)
     return {
         key: block[start : start + count].view(dtype).view(shape)
         for key, start, count, dtype, shape in layout
     }
+
+
+def in_large_pages(tensors: Iterable[Tensor]) -> None:
+    """Moves tensors to large pages where the system can: a number from anywhere then rarely misses its page's entry.
+
+    Args:
+        tensors: contiguous; their values stay, and so do their addresses.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    for tensor in tensors:
+        first = -(-tensor.data_ptr() // _LARGE) * _LARGE
+        size = (tensor.data_ptr() + tensor.numel() * tensor.element_size() - first) // _LARGE * _LARGE
+        if size > 0:  # what an older system answers does not matter: small pages work as well
+            ctypes.CDLL(None).madvise(ctypes.c_void_p(first), ctypes.c_size_t(size), _COLLAPSE)
+
+
+def _mapped(path: str, size: int) -> Tensor:
+    """A file in memory, from an address on where large pages can begin."""
+    if not sys.platform.startswith("linux"):
+        return torch.from_file(path, shared=True, size=size, dtype=torch.uint8)
+    place = mmap.mmap(-1, size + _LARGE)  # room for both; it ends with the last tensor in it
+    begin = ctypes.addressof(ctypes.c_char.from_buffer(place))
+    skip = -begin % _LARGE
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.mmap.restype = ctypes.c_void_p
+    with open(path, "r+b") as file:
+        found = libc.mmap(
+            ctypes.c_void_p(begin + skip), ctypes.c_size_t(size), mmap.PROT_READ | mmap.PROT_WRITE,
+            mmap.MAP_SHARED | _FIXED, file.fileno(), ctypes.c_size_t(0),
+        )  # fmt: skip
+    if found != begin + skip:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), path)
+    return torch.frombuffer(place, dtype=torch.uint8, count=size, offset=skip)
 
 
 def _written(tensors: dict[Any, Tensor]) -> tuple[str, int, list[Any]]:

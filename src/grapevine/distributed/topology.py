@@ -13,7 +13,7 @@ from torch import Tensor
 
 from grapevine.data import Data, HeteroData
 from grapevine.distributed.manifest import Manifest, Part, load_part
-from grapevine.distributed.shared import share
+from grapevine.distributed.shared import in_large_pages, share
 from grapevine.distributed.world import World
 from grapevine.errors import GraphValueError
 from grapevine.ops import Relation, alias_tables
@@ -96,7 +96,7 @@ def replicated(
                     out[field, key] = value
         return out
 
-    held = share(world, build)
+    held = share(world, build, scattered=True)
     kinds = {kind: i for i, kind in enumerate(manifest.node_types)}
     relations = {}
     for key in manifest.edge_types:
@@ -154,6 +154,7 @@ def own_rows(
         else:
             dtype = torch.int32 if max(size[0], index.numel()) < _NARROW else torch.int64
             rows, index = rows.to(dtype), index.to(dtype)
+            in_large_pages([rows, index])
             alias = None if weight is None else alias_tables(rows, weight)
             relations[key] = Relation(*sides, rows, index, None, weight, alias)
     return _graph(manifest, relations, node_time)

@@ -9,7 +9,7 @@ import torch
 import torch.utils.data
 from torch.utils.data.dataloader import default_collate
 
-from grapevine.data import Batch
+from grapevine.data import Batch, Data, HeteroData
 from grapevine.data.base import BaseData
 from grapevine.errors import GraphTypeError
 
@@ -68,6 +68,9 @@ class DataLoader(torch.utils.data.DataLoader[Any]):
         exclude_keys: attributes to leave out.
         **kwargs: further arguments of `torch.utils.data.DataLoader`; `collate_fn` is ignored.
 
+    Raises:
+        GraphTypeError: for a single graph.
+
     Example:
         >>> from grapevine.data import Data
         >>> graphs = [Data(x=torch.zeros(n, 1)) for n in (1, 2, 3)]
@@ -84,6 +87,11 @@ class DataLoader(torch.utils.data.DataLoader[Any]):
         exclude_keys: Sequence[str] | None = None,
         **kwargs: Any,
     ) -> None:
+        if isinstance(dataset, (Data, HeteroData)) and not isinstance(dataset, Batch):
+            raise GraphTypeError(
+                f"expected a dataset or a list of graphs, got one {type(dataset).__name__}; do this instead: "
+                "NeighborLoader(data, ...) for batches of its nodes, or DataLoader([data])"
+            )
         kwargs.pop("collate_fn", None)
         self.follow_batch = follow_batch
         self.exclude_keys = exclude_keys

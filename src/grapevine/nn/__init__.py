@@ -40,6 +40,7 @@ from grapevine.nn.norm import *
 from grapevine.nn.pool import *
 from grapevine.nn.reshape import Reshape
 from grapevine.nn.sequential import Sequential
+from grapevine.nn.to_fixed_size import to_fixed_size
 from grapevine.nn.to_hetero import to_hetero, to_hetero_with_bases
 from grapevine.nn.unpool import *
 
@@ -50,6 +51,7 @@ __all__ = [
     "Sequential",
     "TemporalEncoding",
     "summary",
+    "to_fixed_size",
     "to_hetero",
     "to_hetero_with_bases",
 ]

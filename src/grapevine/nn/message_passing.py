@@ -103,8 +103,7 @@ class MessagePassing(_Asking, torch.nn.Module):
         `(N_dst, N_src)`, or `gv.Edges`; node tensors are `(N, ...)`, or a pair `((N_src, ...), (N_dst, ...))` for a
         bipartite graph.
 
-    Departures from PyTorch Geometric: no code is generated, so classes defined anywhere work;
-    `jittable()` is not needed.
+    Departures from PyTorch Geometric: no code is generated, so classes defined anywhere work.
 
     Example:
         >>> import torch, grapevine as gv
@@ -220,10 +219,16 @@ class MessagePassing(_Asking, torch.nn.Module):
 
         Raises:
             GraphTypeError: if a method asks for something that was not given.
+            GraphValueError: for ids and node tensors that do not fit each other.
         """
         edge_index, size, kwargs = self._before("propagate", edge_index, size, kwargs)
         matrix = edge_index
         if not isinstance(edge_index, Tensor):
+            if isinstance(edge_index, str):  # in the first position it once was the aggregation
+                raise GraphValueError(
+                    f"expected an edge_index in front, got {edge_index!r}; do this instead: "
+                    f"super().__init__(aggr={edge_index!r}), and self.propagate(edge_index, ...)"
+                )
             edge_index = native(edge_index)
         if self.fuse and self._multiplies and not self.explain and is_torch_sparse_tensor(edge_index):
             given = _Given(self, edge_index, size, kwargs, ("message_and_aggregate", "update"))
@@ -321,6 +326,17 @@ class MessagePassing(_Asking, torch.nn.Module):
         shape = [1] * inputs.dim()
         shape[axis] = -1
         return inputs * mask.view(shape)
+
+    def jittable(self, typing: str | None = None) -> MessagePassing:
+        """The layer itself, for programs of the time when compilers wanted another one."""
+        return self
+
+    def __prepare_scriptable__(self) -> MessagePassing:  # `torch.jit.script` asks every module
+        raise GraphTypeError(
+            f"expected {type(self).__name__} to be traced, got torch.jit.script, which cannot follow lazy messages; "
+            "do this instead: torch.jit.trace(model, inputs), torch.export.export(model, inputs) or "
+            "torch.compile(model)"
+        )
 
     # -- hooks -------------------------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -85,6 +86,20 @@ class EdgeSamplerInput(_Input):
     key: int | None = None
 
 
+def _per_hop(numbers: Any) -> list[int]:
+    """A number of neighbours for each hop."""
+    try:
+        hops = [operator.index(number) for number in numbers]
+    except TypeError:
+        raise GraphValueError(
+            f"expected a list with a number of neighbours for each hop, got {numbers!r}; do this instead, for two "
+            "hops: num_neighbors=[15, 10]"
+        ) from None
+    if hops and min(hops) < -1:
+        raise GraphValueError(f"expected numbers of neighbours >= 0, or -1 for all, got {min(hops)}")
+    return hops
+
+
 class NumNeighbors:
     """How many neighbours to sample in each hop.
 
@@ -107,10 +122,10 @@ class NumNeighbors:
             )
         self.values: list[int] | dict[Any, list[int]]
         if isinstance(values, Mapping):
-            self.values = {key: list(fanouts) for key, fanouts in values.items()}
+            self.values = {key: _per_hop(fanouts) for key, fanouts in values.items()}
         else:
-            self.values = list(values)
-        self.default = None if default is None else list(default)
+            self.values = _per_hop(values)
+        self.default = None if default is None else _per_hop(default)
         lists = list(self.values.values()) if isinstance(self.values, dict) else [self.values]
         lists += [self.default] if self.default is not None else []
         if len({len(fanouts) for fanouts in lists}) > 1:
@@ -118,9 +133,6 @@ class NumNeighbors:
                 f"expected as many hops for every edge type, got lists of lengths "
                 f"{sorted({len(f) for f in lists})}; write 0 for hops that shall not follow an edge type"
             )
-        for number in (n for fanouts in lists for n in fanouts):
-            if not isinstance(number, int) or number < -1:
-                raise GraphValueError(f"expected numbers of neighbours >= 0, or -1 for all, got {number!r}")
 
     def get_values(self, edge_types: Sequence[EdgeType] | None = None) -> Any:
         """The numbers per hop: a list, or a dict where edge types are given or were named.
@@ -258,5 +270,5 @@ def fresh_key(generator: torch.Generator | None = None) -> int:
 def require_key(mapping: Mapping[Any, Any], key: Any, what: str) -> Any:
     """The value of a key, or an error that names those there are."""
     if key not in mapping:
-        raise GraphKeyError(f"expected a {what} of the graph, got {key!r}; choose one of {list(mapping)}")
+        raise GraphKeyError(f"expected one {what} of the graph, got {key!r}; choose among {list(mapping)}")
     return mapping[key]

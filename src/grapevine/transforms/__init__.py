@@ -1,5 +1,6 @@
 """Functions from graphs to graphs: prepare features, change structure, split, encode, augment."""
 
+from grapevine.transforms.add_gpse import AddGPSE
 from grapevine.transforms.adjacency import GCNNorm, ToDense, ToSparseTensor
 from grapevine.transforms.base import BaseTransform, Compose, ComposeFilters, ToDevice
 from grapevine.transforms.diffusion import GDC
@@ -43,6 +44,7 @@ from grapevine.transforms.relative import (
     Spherical,
     TargetIndegree,
 )
+from grapevine.transforms.rooted_subgraph import RootedEgoNets, RootedRWSubgraph, RootedSubgraphData
 from grapevine.transforms.structure import (
     LargestConnectedComponents,
     LineGraph,
@@ -52,10 +54,12 @@ from grapevine.transforms.structure import (
     TwoHop,
     VirtualNode,
 )
+from grapevine.transforms.to_superpixels import ToSLIC
 
 __all__ = [
     "GDC",
     "SIGN",
+    "AddGPSE",
     "AddLaplacianEigenvectorPE",
     "AddMetaPaths",
     "AddRandomMetaPaths",
@@ -106,12 +110,16 @@ __all__ = [
     "RemoveIsolatedNodes",
     "RemoveSelfLoops",
     "RemoveTrainingClasses",
+    "RootedEgoNets",
+    "RootedRWSubgraph",
+    "RootedSubgraphData",
     "SVDFeatureReduction",
     "SamplePoints",
     "Spherical",
     "TargetIndegree",
     "ToDense",
     "ToDevice",
+    "ToSLIC",
     "ToSparseTensor",
     "ToUndirected",
     "TwoHop",

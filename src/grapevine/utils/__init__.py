@@ -76,6 +76,7 @@ from grapevine.utils._spmm import (
     spmm,
 )
 from grapevine.utils._train_test_split_edges import train_test_split_edges
+from grapevine.utils._tree_decomposition import tree_decomposition
 from grapevine.utils._trim_to_layer import (
     trim_to_layer,
 )
@@ -183,6 +184,7 @@ __all__ = [
     "to_undirected",
     "total_influence",
     "train_test_split_edges",
+    "tree_decomposition",
     "trim_to_layer",
     "unbatch",
     "unbatch_edge_index",

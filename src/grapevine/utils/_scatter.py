@@ -39,6 +39,15 @@ def _reduction(reduce: str) -> str:
         raise GraphKeyError(f"unknown reduction {reduce!r}; choose one of {known}") from None
 
 
+def _check_groups(src: Tensor, index: Tensor, axis: int) -> None:
+    """Kernels trust that every entry has a group."""
+    if index.shape[0] != src.shape[axis]:
+        raise GraphValueError(
+            f"expected the group of each of the {src.shape[axis]} entries along dim {axis} of shape "
+            f"{list(src.shape)}, got an index of {index.shape[0]}"
+        )
+
+
 def scatter(
     src: Tensor, index: Tensor, dim: int = 0, dim_size: int | None = None, reduce: str = "sum"
 ) -> Tensor:
@@ -54,10 +63,12 @@ def scatter(
         reduce: sum (or add), mean, max, min, mul, any. `any` keeps one of the entries.
 
     Returns:
-        As `src`, with `dim_size` along `dim`; zero where no entry falls (one for mul).
+        As `src`, with `dim_size` along `dim`; zero where no entry falls (one for mul). Means of integers are of the
+        default floating dtype.
 
     Raises:
-        GraphValueError: if `index` is not one-dimensional, or `dim` does not exist.
+        GraphValueError: if `index` is not one-dimensional or not as long as `src` along `dim`, or `dim` does
+            not exist.
         GraphKeyError: for an unknown reduction.
 
     Example:
@@ -71,6 +82,7 @@ def scatter(
     axis = dim + ndim if dim < 0 else dim
     if not 0 <= axis < ndim:
         raise GraphValueError(f"expected dim between {-ndim} and {ndim - 1}, got {dim}")
+    _check_groups(src, index, axis)
     if axis != 0:
         moved = scatter(engine.materialise(src).transpose(0, axis), index, 0, dim_size, how)
         return moved.transpose(0, axis)
@@ -78,6 +90,9 @@ def scatter(
     if how == "any":
         out = src.new_zeros((num_rows, *src.shape[1:]))
         return out.index_copy(0, index, engine.materialise(src))
+    if how == "mean" and not (src.is_floating_point() or src.is_complex()):
+        exact = engine.materialise(src).double()
+        return scatter(exact, index, 0, num_rows, how).to(torch.get_default_dtype())
     if engine.computes_now():
         return engine.plain.reduce(index, num_rows, engine.materialise(src), how)
     return engine.reduce(_topology(src, index, num_rows), src, how)
@@ -128,7 +143,7 @@ def softmax(
         dim: the axis of the entries.
 
     Raises:
-        GraphValueError: if neither `index` nor `ptr` is given.
+        GraphValueError: if neither `index` nor `ptr` is given, or if they are not of as many entries as `src` has.
 
     Example:
         >>> softmax(torch.tensor([1.0, 1.0, 5.0]), torch.tensor([0, 0, 1]))
@@ -144,6 +159,7 @@ def softmax(
         index, num_nodes = ptr2index(ptr, src.shape[0]), ptr.shape[0] - 1
     if index is None:
         raise GraphValueError("expected index or ptr, got neither; pass the group of each entry as index")
+    _check_groups(src, index, 0)
     num_rows = _rows(index, num_nodes)
     if engine.computes_now():
         return engine.plain.softmax(index, num_rows, engine.materialise(src))
@@ -158,10 +174,18 @@ def degree(index: Tensor, num_nodes: int | None = None, dtype: torch.dtype | Non
         num_nodes: N; the largest id plus one if None.
         dtype: of the result; the default floating dtype if None.
 
+    Raises:
+        GraphValueError: if `index` is not one-dimensional.
+
     Example:
         >>> degree(torch.tensor([0, 2, 2]), num_nodes=3)
         tensor([1., 0., 2.])
     """
+    if index.dim() != 1:
+        raise GraphValueError(
+            f"expected a one-dimensional index, got shape {list(index.shape)}; of an edge_index take the targets, "
+            "degree(edge_index[1]), or the sources, degree(edge_index[0])"
+        )
     num_rows = _rows(index, num_nodes)
     dtype = dtype or torch.get_default_dtype()
     # Half precision cannot count far: 256 + 1 is 256 in bfloat16.

@@ -76,6 +76,9 @@ def test_negative_ids_and_floats_are_refused() -> None:
     for ids in ([-1, 0], [0.5, 1.0]):
         with pytest.raises(DGLError):
             dgl.graph((ids, [0, 1]))
+    for relation in (("user", "game"), "plays"):
+        with pytest.raises(DGLError, match=r"expected relations named \(source type, edge type"):
+            dgl.heterograph({relation: ([0], [1])})
     with pytest.raises(DGLError, match="from_networkx"):
         dgl.graph(pytest.importorskip("networkx").path_graph(2))
 

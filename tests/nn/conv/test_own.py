@@ -109,6 +109,14 @@ def test_gat_refuses() -> None:
         )
 
 
+@pytest.mark.parametrize("layer", [conv.GATConv, conv.GATv2Conv, conv.TransformerConv])
+def test_attention_refuses_features_of_other_edges(layer: type) -> None:
+    x, edge_index = GRAPH.features(6), GRAPH.edge_index
+    for rows in (edge_index.shape[1] - 1, edge_index.shape[1] + 1):
+        with pytest.raises(GraphValueError, match=rf"per edge, {edge_index.shape[1]} rows; got shape"):
+            layer(6, 4, edge_dim=3)(x, edge_index, torch.zeros(rows, 3))
+
+
 def test_rgcn_refuses() -> None:
     x, layer = GRAPH.features(6), conv.RGCNConv(6, 4, 4)
     with pytest.raises(GraphTypeError, match="expected edge_type"):

@@ -15,6 +15,7 @@ from grapevine.nn.conv.eg_conv import EGConv
 from grapevine.nn.conv.fa_conv import FAConv
 from grapevine.nn.conv.feast_conv import FeaStConv
 from grapevine.nn.conv.film_conv import FiLMConv
+from grapevine.nn.conv.fused_gat_conv import FusedGATConv
 from grapevine.nn.conv.gat_conv import GATConv
 from grapevine.nn.conv.gated_graph_conv import GatedGraphConv
 from grapevine.nn.conv.gatv2_conv import GATv2Conv
@@ -34,6 +35,7 @@ from grapevine.nn.conv.hgt_conv import HGTConv
 from grapevine.nn.conv.hypergraph_conv import HypergraphConv
 from grapevine.nn.conv.le_conv import LEConv
 from grapevine.nn.conv.lg_conv import LGConv
+from grapevine.nn.conv.meshcnn_conv import MeshCNNConv
 from grapevine.nn.conv.mf_conv import MFConv
 from grapevine.nn.conv.mixhop_conv import MixHopConv
 from grapevine.nn.conv.nn_conv import NNConv
@@ -51,6 +53,7 @@ from grapevine.nn.conv.sage_conv import SAGEConv
 from grapevine.nn.conv.sg_conv import SGConv
 from grapevine.nn.conv.signed_conv import SignedConv
 from grapevine.nn.conv.simple_conv import SimpleConv
+from grapevine.nn.conv.spline_conv import SplineConv
 from grapevine.nn.conv.ssg_conv import SSGConv
 from grapevine.nn.conv.supergat_conv import SuperGATConv
 from grapevine.nn.conv.tag_conv import TAGConv
@@ -81,6 +84,7 @@ __all__ = [
     "FastRGCNConv",
     "FeaStConv",
     "FiLMConv",
+    "FusedGATConv",
     "GATConv",
     "GATv2Conv",
     "GCN2Conv",
@@ -102,6 +106,7 @@ __all__ = [
     "LEConv",
     "LGConv",
     "MFConv",
+    "MeshCNNConv",
     "MessagePassing",
     "MixHopConv",
     "NNConv",
@@ -121,6 +126,7 @@ __all__ = [
     "SSGConv",
     "SignedConv",
     "SimpleConv",
+    "SplineConv",
     "SuperGATConv",
     "TAGConv",
     "TransformerConv",

@@ -12,7 +12,7 @@ from torch import Tensor
 from grapevine import engine
 from grapevine.edges import Edges
 from grapevine.graph.sparse import is_torch_sparse_tensor, to_torch_sparse_tensor
-from grapevine.nn.conv._derived import self_looped
+from grapevine.nn.conv._derived import check_rows, self_looped
 from grapevine.nn.message_passing import MessagePassing
 
 
@@ -30,7 +30,10 @@ class Arranged:
 
     def rows(self, value: Tensor | None) -> Tensor | None:
         """Rows of the former edges, (E, ...), in the new order."""
-        return value if value is None or self.origin is None else value.index_select(0, self.origin)
+        if value is None or self.origin is None:
+            return value
+        check_rows(value, self.origin.shape[0])
+        return value.index_select(0, self.origin)
 
     def back(self, value: Tensor) -> Tensor:
         """Rows of these edges, (E, ...), in the former order."""

@@ -24,6 +24,14 @@ def kept(edges: Edges, key: Hashable, build: Callable[[], Built]) -> Built:
     return build() if engine.computes_now() else edges.derived(key, build)
 
 
+def check_rows(value: Tensor, num_edges: int) -> None:
+    """Refuses weights or features that are not those of the edges."""
+    if value.shape[0] != num_edges:
+        raise GraphValueError(
+            f"expected one edge weight or feature per edge, {num_edges} rows; got shape {list(value.shape)}"
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Derived:
     """A graph, and which edges of another one its edges were.
@@ -40,10 +48,7 @@ class Derived:
 
     def carried(self, value: Tensor, fill: float) -> Tensor:
         """Rows of the former edges, `(E, ...)` -> `(E', ...)`, with `fill` for new self-loops."""
-        if value.shape[0] != self.former:
-            raise GraphValueError(
-                f"expected one edge weight or feature per edge, {self.former} rows; got shape {list(value.shape)}"
-            )
+        check_rows(value, self.former)
         return torch.cat([value, value.new_full((1, *value.shape[1:]), fill)]).index_select(0, self.origin)
 
 

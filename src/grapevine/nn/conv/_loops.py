@@ -10,7 +10,7 @@ from torch import Tensor
 from grapevine.edges import Edges
 from grapevine.engine import must_be_plain
 from grapevine.errors import GraphValueError
-from grapevine.nn.conv._derived import Derived, self_looped
+from grapevine.nn.conv._derived import Derived, check_rows, self_looped
 
 
 def replace_self_loops(
@@ -31,11 +31,12 @@ def replace_self_loops(
         the other edges in their order, followed by the loops of nodes 0, 1, ...; and their features.
 
     Raises:
-        GraphValueError: for a `fill_value` that is none of these.
+        GraphValueError: for a `fill_value` that is none of these, or features of another number of edges.
     """
     graph = _looped(Edges.of(edge_index, size))
     if edge_attr is None:
         return graph.edges, None
+    check_rows(edge_attr, graph.former)
     num_loops = min(size)
     others = graph.origin[: graph.origin.shape[0] - num_loops]
     if must_be_plain() or others.shape[0] != edge_attr.shape[0]:

@@ -1,4 +1,4 @@
-"""Networks that turn with their input: EGNN, the SE(3)-Transformer, SchNet, DimeNet and PaiNN."""
+"""Networks that turn with their input: EGNN, the SE(3)-Transformer, SchNet, DimeNet, PaiNN and ViSNet."""
 
 from grapevine.nn.equivariant.attention import AttentionBlockSE3, AttentionSE3
 from grapevine.nn.equivariant.basis import get_basis, update_basis_with_fused
@@ -7,6 +7,7 @@ from grapevine.nn.equivariant.dimenet import DimeNet, DimeNetPlusPlus, triplets_
 from grapevine.nn.equivariant.egnn import E_GCL, EGNN, EGNN_QM9, E_GCL_vel, EGNN_nbody, EGNN_vel
 from grapevine.nn.equivariant.fiber import Fiber
 from grapevine.nn.equivariant.frames import FrameAttention, frames_of
+from grapevine.nn.equivariant.gnnff import GNNFF
 from grapevine.nn.equivariant.graphs import PointGraph, make_full_graph, make_topk_graph
 from grapevine.nn.equivariant.harmonics import clebsch_gordan, spherical_harmonics, wigner_3j
 from grapevine.nn.equivariant.layers import GPooling, LinearSE3, NormSE3
@@ -19,12 +20,14 @@ from grapevine.nn.equivariant.transformer import (
     SE3TransformerWrapper,
     with_distance,
 )
+from grapevine.nn.equivariant.visnet import ViSNet, ViSNetBlock
 
 __all__ = [
     "EGNN",
     "EGNN_QM9",
     "E_GCL",
     "GNN",
+    "GNNFF",
     "AttentionBlockSE3",
     "AttentionSE3",
     "CFConv",
@@ -51,6 +54,8 @@ __all__ = [
     "SE3TransformerWrapper",
     "SchNet",
     "VersatileConvSE3",
+    "ViSNet",
+    "ViSNetBlock",
     "clebsch_gordan",
     "frames_of",
     "get_basis",

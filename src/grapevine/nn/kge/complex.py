@@ -35,7 +35,9 @@ class ComplexModel(MatchingModel):
         return torch.cat([a * c - b * d, a * d + b * c], dim=-1)
 
     def modulus(self, x: Tensor) -> Tensor:
-        return x.unflatten(-1, (2, -1)).norm(dim=-2)
+        return torch.complex(
+            *x.chunk(2, dim=-1)
+        ).abs()  # a norm over two strided rows takes twenty times as long
 
 
 class ComplEx(ComplexModel):

@@ -12,7 +12,7 @@ from grapevine.graph.sampling import negative_sampling
 from grapevine.nn.inits import reset
 
 _EPS = 1e-15
-_MAX_LOGSTD = 10
+MAX_LOGSTD = 10
 
 
 class InnerProductDecoder(Module):
@@ -164,7 +164,7 @@ class VGAE(GAE):
     def encode(self, *args: Any, **kwargs: Any) -> Tensor:
         """Runs the encoder, and draws the latent features, (N, F)."""
         self.__mu__, logstd = self.encoder(*args, **kwargs)
-        self.__logstd__ = logstd.clamp(max=_MAX_LOGSTD)
+        self.__logstd__ = logstd.clamp(max=MAX_LOGSTD)
         return self.reparametrize(self.__mu__, self.__logstd__)
 
     def kl_loss(self, mu: Tensor | None = None, logstd: Tensor | None = None) -> Tensor:
@@ -174,7 +174,7 @@ class VGAE(GAE):
             mu, logstd: of the latent features, (N, F); those of the last call of `encode` if None.
         """
         mu = self.__mu__ if mu is None else mu
-        logstd = self.__logstd__ if logstd is None else logstd.clamp(max=_MAX_LOGSTD)
+        logstd = self.__logstd__ if logstd is None else logstd.clamp(max=MAX_LOGSTD)
         return -0.5 * (1 + 2 * logstd - mu**2 - logstd.exp() ** 2).sum(dim=1).mean()
 
 

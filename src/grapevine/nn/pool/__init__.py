@@ -1,6 +1,7 @@
 """Pooling of graphs: to one row each, or to smaller graphs."""
 
 from grapevine.geometry import fps, knn, knn_graph, nearest, radius, radius_graph
+from grapevine.nn.pool.approx_knn import approx_knn, approx_knn_graph
 from grapevine.nn.pool.asap import ASAPooling
 from grapevine.nn.pool.cluster import (
     avg_pool,
@@ -40,6 +41,8 @@ __all__ = [
     "PANPooling",
     "SAGPooling",
     "TopKPooling",
+    "approx_knn",
+    "approx_knn_graph",
     "avg_pool",
     "avg_pool_neighbor_x",
     "avg_pool_x",

@@ -1,7 +1,7 @@
 """Edge programs for the core's machine: one accumulator, and slots in memory.
 
-An instruction of a `Code` names all that it reads; one of the machine's reads the accumulator, in which the result before
-it still is, and at most two slots. A result is stored only if somebody reads it later.
+An instruction of a `Code` names all that it reads; one of the machine's reads the accumulator, in which the
+result before it still is, and at most two slots. A result is stored only if somebody reads it later.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ import numpy as np
 from grapevine.ops.edge_program.code import Code, Instruction
 
 #: The machine's instructions, in the order of csrc/kernels.h.
-NUMBERS = {
-    name: number
-    for number, name in enumerate(
-        "load add sub sub_of mul div div_of maximum minimum pow pow_of gt ge lt le eq truth where number "
-        "neg abs relu sign exp log log1p expm1 sqrt sin cos tanh sigmoid erf round emit".split()
-    )
-}
+NAMES = (
+    "load", "add", "sub", "sub_of", "mul", "div", "div_of", "maximum", "minimum", "pow", "pow_of",
+    "gt", "ge", "lt", "le", "eq", "truth", "where", "number",
+    "neg", "abs", "relu", "sign", "exp", "log", "log1p", "expm1", "sqrt", "sin", "cos", "tanh", "sigmoid",
+    "erf", "round", "emit",
+)  # fmt: skip
+NUMBERS = {name: number for number, name in enumerate(NAMES)}
 #: What to do when the accumulator holds the second operand instead of the first.
 REVERSED = {
     **{name: name for name in ("add", "mul", "maximum", "minimum", "eq")},
@@ -98,11 +98,13 @@ def _chooses(instructions: tuple[Instruction, ...], number: int, uses: list[int]
     if not 0 < number < len(instructions):
         return False
     before, (name, _, args) = instructions[number - 1], instructions[number]
-    return name == "where" and before.name in COMPARISONS and args[0] == before.out and uses.count(args[0]) == 1
+    return (
+        name == "where" and before.name in COMPARISONS and args[0] == before.out and uses.count(args[0]) == 1
+    )
 
 
 def _placed(steps: list[Step], first: int, results: int) -> Machine:
-    """Slots for what is read later: those of values that are not read any more, so that all stay in the nearest cache."""
+    """Slots for what is read later: those of values that are not read any more, so that all stay in the cache."""
     last = {slot: number for number, step in enumerate(steps) for slot in step.reads}
     at = {slot: slot for slot in range(first)}
     slots = first + results

@@ -77,15 +77,15 @@ def _run(
     for i in range(len(code.constants)):
         table[len(tensors) + i, 4] = first + i * numbers.element_size()
     outs = []
-    results = np.zeros((len(wanted), 5), dtype=np.int64)
+    results = np.zeros((len(wanted), 4), dtype=np.int64)
     for result, root, output in zip(results, machine.roots, wanted, strict=True):
         mapped = output.how == "map"
         rows = order.num_edges if mapped else order.num_rows
         outs.append(like.new_empty(rows, (output.groups if mapped else 0) or code.features))
-        result[:4] = (root, HOW[output.how], output.groups, outs[-1].data_ptr())
+        result[:] = (root, HOW[output.how], output.groups, outs[-1].data_ptr())
     _core.core.edge_program(
-        _core.DTYPES[like.dtype], order.num_rows, code.features, len(table), len(machine.steps), machine.slots, len(wanted),
-        table.ctypes.data, machine.steps.ctypes.data, results.ctypes.data, order.ptr.data_ptr(),
+        _core.DTYPES[like.dtype], order.num_rows, code.features, len(table), len(machine.steps), machine.slots,
+        len(wanted), table.ctypes.data, machine.steps.ctypes.data, results.ctypes.data, order.ptr.data_ptr(),
         _core.address(order.perm), _core.address(order.other), _core.address(ties), torch.get_num_threads(),
     )  # fmt: skip
     return tuple(outs)

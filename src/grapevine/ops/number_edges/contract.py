@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
+import torch
 from torch import Tensor
 
 from grapevine.ops.sample_neighbors.contract import Sampled
@@ -16,22 +18,39 @@ class Numbering(Protocol):
         """How many nodes of a type there are so far."""
         ...
 
-    def nodes(self, kind: int, begin: int, end: int) -> tuple[Tensor, Tensor | None]:
-        """Ids of some nodes of a type, and the seeds that they belong to, if subgraphs are disjoint."""
+    def by_owner(
+        self, kind: int, begin: int, end: int, bounds: Sequence[int], dtype: torch.dtype
+    ) -> tuple[Tensor, Tensor | None, list[int]]:
+        """Some nodes of a type, those of one owner after those of another, in their order otherwise.
+
+        Args:
+            kind: the type.
+            begin: the first of the nodes.
+            end: behind the last.
+            bounds: owner r has the ids `bounds[r] ... bounds[r + 1] - 1`.
+            dtype: of the result, int32 or int64.
+
+        Returns:
+            Their places among the ids of their owners; the seeds that they belong to, if subgraphs are disjoint; how
+            many each owner has.
+        """
         ...
 
     def take(
-        self, relation: int, begin: int, order: Tensor, ptr: Tensor, index: Tensor, edge: Tensor, known: bool
+        self,
+        relation: int,
+        begin: int,
+        bounds: Sequence[int],
+        blocks: Sequence[tuple[int, Tensor]],
+        known: bool,
     ) -> int:
         """Numbers the edges of consecutive nodes.
 
         Args:
             relation: which.
             begin: the first of the nodes that drew the edges.
-            order: `(n,)` int64: the edges of node `begin + i` are those of row `order[i]`.
-            ptr: `(n + 1,)` where rows begin, int32 or int64 as `index` and `edge`.
-            index: `(e,)` neighbours.
-            edge: `(e,)` edge ids.
+            bounds: as in `by_owner`.
+            blocks: for each owner, how many of the nodes it has, and what `pick_edges` drew for them in their order.
             known: start the relation anew, and leave out edges from nodes that are not there yet.
 
         Returns:

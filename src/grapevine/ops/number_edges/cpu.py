@@ -29,20 +29,28 @@ class _Numbering:
     def count(self, kind: int) -> int:
         return int(self.sample.count(kind))
 
-    def nodes(self, kind: int, begin: int, end: int) -> tuple[Tensor, Tensor | None]:
-        ids = torch.empty(end - begin, dtype=torch.int64)
-        slots = torch.empty_like(ids) if self.disjoint else None
-        self.sample.read(kind, begin, end, ids.data_ptr(), _core.address(slots))
-        return ids, slots
+    def by_owner(
+        self, kind: int, begin: int, end: int, bounds: Sequence[int], dtype: torch.dtype
+    ) -> tuple[Tensor, Tensor | None, list[int]]:
+        rows = torch.empty(end - begin, dtype=dtype)
+        slots = torch.empty_like(rows) if self.disjoint else None
+        counts = self.sample.by_owner(
+            kind, begin, end, bounds, dtype is torch.int64, rows.data_ptr(), _core.address(slots)
+        )
+        return rows, slots, counts
 
     def take(
-        self, relation: int, begin: int, order: Tensor, ptr: Tensor, index: Tensor, edge: Tensor, known: bool
+        self,
+        relation: int,
+        begin: int,
+        bounds: Sequence[int],
+        blocks: Sequence[tuple[int, Tensor]],
+        known: bool,
     ) -> int:
-        order, ptr, index, edge = (t.contiguous() for t in (order, ptr, index, edge))
-        addresses = [t.data_ptr() for t in (order, ptr, index, edge)]
-        wide = ptr.dtype is torch.int64
-        drawn = [relation, *self.ends[relation], begin, order.numel(), *addresses]
-        return int(self.sample.take(drawn, wide, known))
+        held = [block.contiguous() for _, block in blocks]
+        drawn = [[block.data_ptr(), rows, block.numel()] for (rows, _), block in zip(blocks, held)]
+        wide = held[0].dtype is torch.int64
+        return int(self.sample.take([relation, *self.ends[relation], begin], bounds, drawn, wide, known))
 
     def sampled(self, nodes_per_hop: list[list[int]], edges_per_hop: list[list[int]]) -> Sampled:
         return written(self.sample, nodes_per_hop, edges_per_hop, self.disjoint)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -31,28 +33,39 @@ class _Numbering:
     def count(self, kind: int) -> int:
         return len(self.node[kind])
 
-    def nodes(self, kind: int, begin: int, end: int) -> tuple[Tensor, Tensor | None]:
-        slots = torch.tensor(self.slot[kind][begin:end], dtype=torch.int64) if self.disjoint else None
-        return torch.tensor(self.node[kind][begin:end], dtype=torch.int64), slots
+    def by_owner(
+        self, kind: int, begin: int, end: int, bounds: Sequence[int], dtype: torch.dtype
+    ) -> tuple[Tensor, Tensor | None, list[int]]:
+        owner = [bisect_right(bounds, v) - 1 for v in self.node[kind][begin:end]]
+        order = sorted(range(begin, end), key=lambda i: owner[i - begin])
+        rows = [self.node[kind][i] - bounds[owner[i - begin]] for i in order]
+        slots = torch.tensor([self.slot[kind][i] for i in order], dtype=dtype) if self.disjoint else None
+        return torch.tensor(rows, dtype=dtype), slots, [owner.count(r) for r in range(len(bounds) - 1)]
 
     def take(
-        self, relation: int, begin: int, order: Tensor, ptr: Tensor, index: Tensor, edge: Tensor, known: bool
+        self,
+        relation: int,
+        begin: int,
+        bounds: Sequence[int],
+        blocks: Sequence[tuple[int, Tensor]],
+        known: bool,
     ) -> int:
         source, target = self.ends[relation]
         if known:
             self.edges[relation] = []
         before = len(self.edges[relation])
-        for i, row in enumerate(order.tolist(), begin):
+        drawn = [_edges(rows, block.tolist()) for rows, block in blocks]
+        for i in range(begin, begin + sum(rows for rows, _ in blocks)):
             slot = self.slot[target][i] if self.disjoint else 0
-            for position in range(int(ptr[row]), int(ptr[row + 1])):
-                key = (slot, int(index[position]))
+            for neighbour, edge in next(drawn[bisect_right(bounds, self.node[target][i]) - 1]):
+                key = (slot, neighbour)
                 if key not in self.number[source]:
                     if known:
                         continue
                     self.number[source][key] = len(self.node[source])
                     self.node[source].append(key[1])
                     self.slot[source].append(slot)
-                self.edges[relation].append((self.number[source][key], i, int(edge[position])))
+                self.edges[relation].append((self.number[source][key], i, edge))
         return len(self.edges[relation]) - before
 
     def sampled(self, nodes_per_hop: list[list[int]], edges_per_hop: list[list[int]]) -> Sampled:
@@ -65,6 +78,12 @@ class _Numbering:
             nodes_per_hop,
             edges_per_hop,
         )
+
+
+def _edges(rows: int, block: list[int]) -> Iterator[list[tuple[int, int]]]:
+    """Row after row of what `pick_edges` drew."""
+    pairs = iter(zip(block[rows : (len(block) + rows) // 2], block[(len(block) + rows) // 2 :]))
+    return (list(itertools.islice(pairs, count)) for count in block[:rows])
 
 
 def run(

@@ -18,7 +18,7 @@ def reasons(relation: Relation, *_: object) -> list[str]:
 def run(
     relation: Relation, rows: Tensor, k: int, key: int, first_row: int, slot: Tensor | None, time: Tensor | None,
     replace: bool, last: bool, first_edge: int, dtype: torch.dtype,
-) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
+) -> Tensor:  # fmt: skip
     assert _core.core is not None
     held = [None if t is None else t.contiguous() for t in (rows, slot, time)]
     found = _core.core.pick_edges(
@@ -30,7 +30,6 @@ def run(
         replace,
         last,
     )
-    count = torch.empty(rows.numel(), dtype=dtype)
-    neighbour, edge = torch.empty(found.size, dtype=dtype), torch.empty(found.size, dtype=dtype)
-    found.write(dtype is torch.int64, count.data_ptr(), neighbour.data_ptr(), edge.data_ptr(), first_edge)
-    return count, neighbour, edge
+    block = torch.empty(rows.numel() + 2 * found.size, dtype=dtype)
+    found.write(dtype is torch.int64, block.data_ptr(), first_edge)
+    return block

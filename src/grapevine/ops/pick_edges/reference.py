@@ -15,7 +15,7 @@ from grapevine.ops.sample_neighbors.reference import pick
 def run(
     relation: Relation, rows: Tensor, k: int, key: int, first_row: int, slot: Tensor | None, time: Tensor | None,
     replace: bool, last: bool, first_edge: int, dtype: torch.dtype,
-) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
+) -> Tensor:  # fmt: skip
     counts: list[int] = []
     found: list[int] = []
     for i, v in enumerate(rows.tolist()):
@@ -30,8 +30,5 @@ def run(
         found += positions
     position = torch.tensor(found, dtype=torch.int64)
     edge = position if relation.edge is None else relation.edge[position].to(torch.int64)
-    return (
-        torch.tensor(counts, dtype=dtype),
-        relation.index[position].to(dtype),
-        (edge + first_edge).to(dtype),
-    )
+    parts = (torch.tensor(counts, dtype=dtype), relation.index[position], edge + first_edge)
+    return torch.cat([part.to(dtype) for part in parts])
