@@ -27,11 +27,12 @@ template <class A> struct Register {
 };
 template <class A> constexpr int64_t kLanes = kRegisters * Register<A>::numbers;
 
-// What an instruction reads: a number for every lane, or one for all of them.
+// What an instruction reads: a number for every lane, or one for each 2^shared lanes, which fill registers.
 template <class A> struct Operand {
   const A* data;
-  bool one;
+  int32_t shared;  // -1: none are
 };
+constexpr int32_t kAllLanes = 16;  // one number for all
 
 // Functions that are loops over the lanes in memory, not worth a case among the instructions on registers.
 template <class T> __attribute__((noinline)) void far_instruction(int32_t op, wide_t<T>* __restrict lane, Operand<wide_t<T>> b) {
@@ -39,7 +40,7 @@ template <class T> __attribute__((noinline)) void far_instruction(int32_t op, wi
   const auto each = [lane](auto f) {
     for (int64_t i = 0; i < kLanes<A>; ++i) lane[i] = f(lane[i]);
   };
-  const auto other = [b](int64_t i) { return b.one ? *b.data : b.data[i]; };
+  const auto other = [b](int64_t i) { return b.data[b.shared < 0 ? i : i >> b.shared]; };
   switch (op) {
     case kAbs: return each([](A x) { return std::fabs(x); });
     case kSign: return each([](A x) { return A(x > A(0)) - A(x < A(0)); });
@@ -71,6 +72,7 @@ GV_INLINE void run_instructions(const Instruction* code, int64_t count, const Op
   const auto load = [](const A* from) { V x; std::memcpy(&x, from, sizeof(V)); return x; };
   const auto store = [](A* to, const V& x) { std::memcpy(to, &x, sizeof(V)); };
   const auto spread = [](A x) { return x - V{}; };
+  const auto part = [&spread](const Operand<A>& b, int j) { return spread(b.data[j * L >> b.shared]); };  // register j's
   for (int64_t k = first; k < last; ++k) {
     before(k);
     V v[kRegisters] = {};
@@ -81,9 +83,11 @@ GV_INLINE void run_instructions(const Instruction* code, int64_t count, const Op
     // v = f(v, the slot)
     const auto with = [&](int32_t s, auto f) {
       const Operand<A> b = slot[s];
-      if (b.one) {
+      if (b.shared == kAllLanes) {
         const V y = spread(*b.data);
         each([&](int j) { v[j] = f(v[j], y); });
+      } else if (b.shared >= 0) {
+        each([&](int j) { v[j] = f(v[j], part(b, j)); });
       } else {
         each([&](int j) { v[j] = f(v[j], load(b.data + j * L)); });
       }
@@ -111,12 +115,12 @@ GV_INLINE void run_instructions(const Instruction* code, int64_t count, const Op
           const auto choose = [&](auto yes, auto no) {
             each([&](int j) { v[j] = Mask(v[j]) < 0 ? yes(j) : no(j); });
           };
-          const auto lanes = [&](const A* data) { return [&load, data](int j) { return load(data + j * L); }; };
-          const auto one = [&spread](const A* data) { return [y = spread(*data)](int) { return y; }; };
-          if (a.one && b.one) choose(one(a.data), one(b.data));
-          else if (a.one) choose(one(a.data), lanes(b.data));
-          else if (b.one) choose(lanes(a.data), one(b.data));
-          else choose(lanes(a.data), lanes(b.data));
+          const auto lanes = [&](const Operand<A>& s) { return [&load, &s](int j) { return load(s.data + j * L); }; };
+          const auto parts = [&](const Operand<A>& s) { return [&part, &s](int j) { return part(s, j); }; };
+          if (a.shared >= 0 && b.shared >= 0) choose(parts(a), parts(b));
+          else if (a.shared >= 0) choose(parts(a), lanes(b));
+          else if (b.shared >= 0) choose(lanes(a), parts(b));
+          else choose(lanes(a), lanes(b));
           break;
         }
         case kNeg: each([&](int j) { v[j] = -v[j]; }); break;

@@ -37,7 +37,7 @@ template <class T> class Runner {
       : p_(p), memory_(p.slots * kLanes<A> * sizeof(A) + 64), room_(p.slots), slot_(p.slots) {
     // Whole cache lines: a vector that straddles two is forwarded to the next instruction's load very slowly.
     A* first = reinterpret_cast<A*>((reinterpret_cast<uintptr_t>(memory_.data()) + 63) / 64 * 64);
-    for (int64_t s = 0; s < p.slots; ++s) slot_[s] = {room_[s] = first + s * kLanes<A>, false};
+    for (int64_t s = 0; s < p.slots; ++s) slot_[s] = {room_[s] = first + s * kLanes<A>, -1};
     for (int64_t s = 0; s < p.leaves; ++s) {
       const Leaf& leaf = p.leaf[s];
       const int32_t* index = leaf.on == kOther ? p.other : leaf.on == kEdge ? p.edge : nullptr;
@@ -51,9 +51,8 @@ template <class T> class Runner {
     moving_.clear();
     for (int64_t s = 0; s < p_.leaves; ++s) {
       const Leaf& leaf = p_.leaf[s];
-      const bool one = leaf.mode == kScalar && (leaf.on == kShared || alone_);
-      slot_[s] = {room_[s], one};
-      if (leaf.on == kShared) stage(s, [](int64_t) { return int64_t(0); }, one ? 1 : kLanes<A> / width);
+      slot_[s] = {room_[s], shared_lanes(leaf)};
+      if (leaf.on == kShared) stage(s, [](int64_t) { return int64_t(0); }, slot_[s].shared >= 0 ? 1 : kLanes<A> / width);
       else if (alone_ && leaf.on != kRow)
         moving_.push_back({s, leaf.on == kOther ? p_.other : leaf.on == kEdge ? p_.edge : nullptr, in_place(s)});
     }
@@ -110,9 +109,24 @@ template <class T> class Runner {
     });
   }
 
+  // How a leaf's numbers serve the lanes, see Operand.
+  int32_t shared_lanes(const Leaf& leaf) const {
+    if (leaf.mode == kScalar && (leaf.on == kShared || alone_)) return kAllLanes;
+    if (leaf.mode != kGroups || width_ != kLanes<A>) return -1;
+    for (int32_t lanes = 0; (int64_t(1) << lanes) <= leaf.period; ++lanes)
+      if (int64_t(1) << lanes == leaf.period && leaf.period >= Register<A>::numbers) return lanes;
+    return -1;
+  }
+
   // Whether a leaf's rows can be read where they are.
   bool in_place(int64_t s) const {
-    return std::is_same<T, A>::value && (slot_[s].one || (p_.leaf[s].mode == kFull && width_ == kLanes<A>));
+    return std::is_same<T, A>::value && (slot_[s].shared >= 0 || (p_.leaf[s].mode == kFull && width_ == kLanes<A>));
+  }
+
+  // The first number of a leaf's row that the lanes need.
+  int64_t begin(int64_t s) const {
+    const Leaf& leaf = p_.leaf[s];
+    return leaf.mode == kScalar ? 0 : leaf.mode == kGroups ? f_ / leaf.period : f_;
   }
 
   // Makes a leaf's slot hold its given row.
@@ -120,7 +134,7 @@ template <class T> class Runner {
     const Leaf& leaf = p_.leaf[s];
     if constexpr (std::is_same<T, A>::value) {
       if (in_place) {
-        slot_[s].data = static_cast<const T*>(leaf.data) + row * leaf.stride + (slot_[s].one ? 0 : f_);
+        slot_[s].data = static_cast<const T*>(leaf.data) + row * leaf.stride + begin(s);
         return;
       }
     }
@@ -130,19 +144,25 @@ template <class T> class Runner {
   // Copies features f_ .. of the rows that index(0), index(1), ... name into a leaf's room.
   template <class Index> __attribute__((noinline)) void stage(int64_t s, Index index, int64_t edges) {
     const Leaf& leaf = p_.leaf[s];
-    const int64_t width = slot_[s].one ? 1 : width_;
+    const int32_t shared = slot_[s].shared;
+    const int64_t width = shared < 0 ? width_ : std::max<int64_t>(width_ >> shared, 1);
     const T* data = static_cast<const T*>(leaf.data);
     A* to = room_[s];
     const int64_t period = leaf.period, stride = leaf.stride, f = f_;
     const auto rows = [&](auto copy) {
       for (int64_t e = 0; e < edges; ++e, to += width) copy(data + index(e) * stride);
     };
-    if (leaf.mode == kScalar || (leaf.mode == kFull && width == 1)) {
-      const int64_t at_feature = leaf.mode == kFull ? f : 0;
-      return fixed(width, [&](auto n) { rows([&](const T* row) { spread(widen(row[at_feature]), n, to); }); });
-    }
-    if (leaf.mode == kFull)
-      return fixed(width, [&](auto n) { rows([&](const T* row) { widen_row(row + f, n, to); }); });
+    const int64_t first = begin(s);
+    if (leaf.mode == kScalar || (leaf.mode == kFull && width == 1))
+      return fixed(width, [&](auto n) { rows([&](const T* row) { spread(widen(row[first]), n, to); }); });
+    if (leaf.mode == kFull || shared >= 0)
+      return fixed(width, [&](auto n) { rows([&](const T* row) { widen_row(row + first, n, to); }); });
+    if (leaf.mode == kGroups && f % period == 0 && width % period == 0)
+      return fixed(period, [&](auto n) {
+        rows([&](const T* row) {
+          for (int64_t j = 0, g = first; j < width; j += n) spread(widen(row[g++]), n, to + j);
+        });
+      });
     if (leaf.mode == kGroups)
       return rows([&](const T* row) {  // runs of one number
         int64_t g = f / period;

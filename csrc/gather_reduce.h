@@ -2,6 +2,7 @@
 // Features are taken in tiles that stay in registers; each tile walks the row's positions once.
 #pragma once
 
+#include "edge_dot.h"
 #include "kernels.h"
 #include "numeric.h"
 #include "rows.h"
@@ -10,13 +11,16 @@ namespace gv {
 namespace GV_ISA {
 namespace {
 
-enum Weights { kNone, kOnePerTile, kElementwise, kGrouped };
+enum Weights { kNone, kOnePerTile, kElementwise, kGrouped, kWithDots };
+
+// The row of w, and of dots, at position k.
+inline int64_t weight_row(const GatherReduce& p, int64_t k) { return p.w_row ? p.w_row[k] : k - p.begin; }
 
 // Asks for what the tile will read some positions later, be it for a later row: most rows are shorter than that.
 template <class T, int B, int W> GV_INLINE void look_ahead(const GatherReduce& p, int64_t k, int64_t f) {
   const int64_t later = k + kAhead;
   if (later >= p.ptr[p.rows]) return;
-  prefetch(static_cast<const T*>(p.x) + at(p.x_row, later) * p.features + f, B * sizeof(T));
+  prefetch(static_cast<const T*>(p.x) + at(p.x_row, later) * p.features + f, (B ? B : p.features) * sizeof(T));
   if (W != kNone && p.w_row) prefetch(static_cast<const T*>(p.w) + p.w_row[later] * p.groups, 1);
 }
 
@@ -27,7 +31,7 @@ inline void message(const GatherReduce& p, int64_t k, int64_t f, wide_t<T>* m) {
   if constexpr (W == kNone) {
     for (int j = 0; j < B; ++j) m[j] = widen(x[j]);
   } else {
-    const T* w = static_cast<const T*>(p.w) + at(p.w_row, k) * p.groups;
+    const T* w = static_cast<const T*>(p.w) + weight_row(p, k) * p.groups;
     if constexpr (W == kOnePerTile) {
       const auto scale = widen(w[f / (p.features / p.groups)]);
       for (int j = 0; j < B; ++j) m[j] = scale * widen(x[j]);
@@ -77,9 +81,42 @@ void tile(const GatherReduce& p, int64_t first, int64_t last, int64_t f, Partial
   }
 }
 
+// sums += w * x and to = a . x, with a weight and a dot product for every group of d features.
+template <class T, class D>
+inline void add_weighted(const T* a, const T* x, const T* w, int64_t groups, D d, wide_t<T>* __restrict sums, T* __restrict to) {
+  using A = wide_t<T>;
+  for (int64_t g = 0; g < groups; ++g, a += d, x += d, sums += d) {
+    const A scale = widen(w[g]);
+    typename Lanes<A>::type lane = {};
+    for (int64_t f = 0; f < d; f += 16) {
+      const int64_t n = std::min<int64_t>(16, d - f);
+      A wide[16] = {}, product[16] = {};
+      for (int64_t j = 0; j < n; ++j) wide[j] = widen(x[f + j]), product[j] = wide[j] * widen(a[f + j]);
+      add_lanes<A>(lane, product, 16);
+      for (int64_t j = 0; j < n; ++j) sums[f + j] += scale * wide[j];
+    }
+    to[g] = narrow<T>(fold<A>(lane));
+  }
+}
+
+// Weighted sum and dot products from one reading of x: the derivative of a weighted sum, by its rows and by its weights.
+template <class T> void weigh_and_dot(const GatherReduce& p, int64_t row, int64_t first, int64_t last, wide_t<T>* sums) {
+  const T* a = static_cast<const T*>(p.a) + row * p.features;
+  std::fill_n(sums, p.features, wide_t<T>(0));
+  fixed(p.features / p.groups, [&](auto d) {
+    for (int64_t k = first; k < last; ++k) {
+      look_ahead<T, 0, kWithDots>(p, k, 0);
+      const T* x = static_cast<const T*>(p.x) + at(p.x_row, k) * p.features;
+      const T* w = static_cast<const T*>(p.w) + weight_row(p, k) * p.groups;
+      add_weighted(a, x, w, p.groups, d, sums, static_cast<T*>(p.dots) + weight_row(p, k) * p.groups);
+    }
+  });
+}
+
 // Positions first .. last of one row, all features, into `to` (F entries each).
 template <class T, int W, int D, int R>
-void positions(const GatherReduce& p, int64_t first, int64_t last, Partial<T> to) {
+void positions(const GatherReduce& p, int64_t row, int64_t first, int64_t last, Partial<T> to) {
+  if constexpr (W == kWithDots) return weigh_and_dot<T>(p, row, first, last, to.value);
   // A tile must not reach into the next group where one weight serves the whole tile.
   const int64_t span = W == kOnePerTile ? p.features / p.groups : p.features;
   const auto part = [&](int64_t f) { return Partial<T>{to.value + f, to.ties + f}; };
@@ -136,31 +173,55 @@ template <class T> struct Scratch {  // room for `count` partial rows
   Partial<T> operator[](int64_t i) { return {value.data() + i * features, ties.empty() ? nullptr : ties.data() + i * features}; }
 };
 
+// Short rows of weights are arranged for some positions at a time, and short dot products dispersed.
+template <class T> struct Nearby {
+  std::vector<T> weights, dots;
+
+  template <class Body> void with(const GatherReduce& p, int64_t first, int64_t last, Body body) {
+    if (!p.groups || !p.w_row || p.w_row == p.x_row || !is_short<T>(p.groups)) return body(p);
+    const int64_t count = last - first;
+    weights.resize(count * p.groups);
+    arrange(static_cast<const T*>(p.w), p.groups, p.w_row + first, count, weights.data());
+    GatherReduce q = p;
+    q.w = weights.data(), q.w_row = nullptr, q.begin = first;
+    if (p.dots) dots.resize(count * p.groups), q.dots = dots.data();
+    body(q);
+    if (p.dots) disperse(dots.data(), p.groups, p.w_row + first, count, static_cast<T*>(p.dots));
+  }
+};
+
 template <class T, int W, int D, int R> void reduce_rows(const GatherReduce& p) {
   std::vector<int64_t> heavy;
+  const auto is_heavy = [&](int64_t r) { return p.ptr[r + 1] - p.ptr[r] > kBlock; };
   for (int64_t r = 0; r < p.rows; ++r)
-    if (int64_t(p.ptr[r + 1]) - p.ptr[r] > kBlock) heavy.push_back(r);
+    if (is_heavy(r)) heavy.push_back(r);
   for_rows(p.ptr, p.rows, p.features, p.threads, [&](int64_t begin, int64_t end) {
     Scratch<T> scratch(1, p.features, R != kSum);
-    for (int64_t r = begin; r < end; ++r) {
-      const int64_t first = p.ptr[r], last = p.ptr[r + 1];
-      if (last - first > kBlock) continue;
-      if (first == last) {
-        T* out = static_cast<T*>(p.out) + r * p.features;
-        for (int64_t f = 0; f < p.features; ++f) out[f] = narrow<T>(0);
-        if (R != kSum) std::fill_n(p.ties + r * p.features, p.features, 0);
-        continue;
-      }
-      positions<T, W, D, R>(p, first, last, scratch[0]);
-      finish<T, R>(p, r, last - first, scratch[0]);
-    }
+    Nearby<T> nearby;
+    for_stretches(p.ptr, begin, end, kBlock, [&](int64_t from, int64_t to) {
+      if (is_heavy(from)) return;
+      nearby.with(p, p.ptr[from], p.ptr[to], [&](const GatherReduce& q) {
+        for (int64_t r = from; r < to; ++r) {
+          const int64_t first = p.ptr[r], last = p.ptr[r + 1];
+          if (first == last) {
+            T* out = static_cast<T*>(p.out) + r * p.features;
+            for (int64_t f = 0; f < p.features; ++f) out[f] = narrow<T>(0);
+            if (R != kSum) std::fill_n(p.ties + r * p.features, p.features, 0);
+            continue;
+          }
+          positions<T, W, D, R>(q, r, first, last, scratch[0]);
+          finish<T, R>(p, r, last - first, scratch[0]);
+        }
+      });
+    });
   });
   // Rows with very many edges: blocks of fixed size in parallel, combined in order.
   for (const int64_t r : heavy) {
     const int64_t first = p.ptr[r], last = p.ptr[r + 1], blocks = (last - first + kBlock - 1) / kBlock;
     Scratch<T> scratch(blocks, p.features, R != kSum);
     for_each(blocks, kBlock * p.features, p.threads, [&](int64_t b) {
-      positions<T, W, D, R>(p, first + b * kBlock, std::min(first + (b + 1) * kBlock, last), scratch[b]);
+      const int64_t from = first + b * kBlock, to = std::min(from + kBlock, last);
+      Nearby<T>().with(p, from, to, [&](const GatherReduce& q) { positions<T, W, D, R>(q, r, from, to, scratch[b]); });
     });
     for (int64_t b = 1; b < blocks; ++b) merge<T, R>(scratch[0], scratch[b], p.features);
     finish<T, R>(p, r, last - first, scratch[0]);
@@ -176,15 +237,17 @@ template <class T, int R> void by_weights(const GatherReduce& p) {
   return reduce_rows<T, kOnePerTile, 1, R>(p);
 }
 
-template <class T> void gather_reduce(GatherReduce p) {
-  Fresh<T> weights;
-  if (p.groups && p.w_row && p.w_row != p.x_row && is_short<T>(p.groups)) {
-    weights = arranged(static_cast<const T*>(p.w), p.groups, p.w_row, p.ptr[p.rows], p.threads);
-    p.w = weights.get(), p.w_row = nullptr;
-  }
+template <class T> void gather_reduce(const GatherReduce& p) {
   advise_huge(p.out, p.rows * p.features * int64_t(sizeof(T)));
   if (p.ties) advise_huge(p.ties, p.rows * p.features * 4);
-  if (p.features == 0) return;
+  if (p.features == 0) {
+    if (p.dots) std::fill_n(static_cast<T*>(p.dots), p.ptr[p.rows] * p.groups, narrow<T>(0));
+    return;
+  }
+  if (p.dots) {
+    advise_huge(p.dots, p.ptr[p.rows] * p.groups * int64_t(sizeof(T)));
+    return reduce_rows<T, kWithDots, 1, kSum>(p);
+  }
   if (p.reduce == kMax) return by_weights<T, kMax>(p);
   if (p.reduce == kMin) return by_weights<T, kMin>(p);
   by_weights<T, kSum>(p);

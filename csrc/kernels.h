@@ -21,8 +21,11 @@ struct GatherReduce {
   const void* x;
   const void* w;
   void* out;
-  int32_t* ties;  // max and min: how many positions attain the result
+  int32_t* ties;   // max and min: how many positions attain the result
+  const void* a;   // null, or a row of features for every row: dots[w_row[k], g] = the dot product of a[r] and x[x_row[k]] in group g
+  void* dots;
   int threads;
+  int64_t begin = 0;  // the position of w's and dots' first row, where w_row is null; set by the kernel
 };
 
 struct ExtremeBackward {

@@ -39,10 +39,11 @@ NB_MODULE(_core, m) {
   }, unlocked());
 
   m.def("gather_reduce", [](int dtype, int reduce, int64_t rows, int64_t features, int64_t groups, address ptr,
-                            address x_row, address w_row, address x, address w, address out, address ties, int threads) {
+                            address x_row, address w_row, address x, address w, address out, address ties, address a,
+                            address dots, int threads) {
     gv::chosen().gather_reduce({dtype, reduce, rows, features, groups, as<const int32_t>(ptr), as<const int32_t>(x_row),
                                 as<const int32_t>(w_row), as<const void>(x), as<const void>(w), as<void>(out),
-                                as<int32_t>(ties), threads});
+                                as<int32_t>(ties), as<const void>(a), as<void>(dots), threads});
   }, unlocked());
 
   m.def("extreme_backward", [](int dtype, int64_t rows, int64_t results, int64_t features, int64_t groups, address ptr,

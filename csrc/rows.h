@@ -63,6 +63,15 @@ void for_rows(const int32_t* ptr, int64_t rows, int64_t cost_per_edge, int threa
     body(cut(ptr, rows, total * i / pieces), i + 1 == pieces ? rows : cut(ptr, rows, total * (i + 1) / pieces));
 }
 
+// Calls body(r, stop) for stretches of the rows begin .. end: of at most `positions` positions, or of one row.
+template <class Body> void for_stretches(const int32_t* ptr, int64_t begin, int64_t end, int64_t positions, Body body) {
+  for (int64_t r = begin, stop; r < end; r = stop) {
+    stop = r + 1;
+    while (stop < end && ptr[stop + 1] - ptr[r] <= positions) ++stop;
+    body(r, stop);
+  }
+}
+
 // Calls body(i) for i in [0, count), in parallel where it is worth it.
 template <class Body> void for_each(int64_t count, int64_t cost_each, int threads, Body body) {
   if (threads <= 1 || count * cost_each < 65536) {
@@ -98,18 +107,13 @@ template <class T> Fresh<T> fresh(int64_t count) {
 
 // Short rows are brought into the order of the positions first: read there one by one, each would cost a miss in the caches
 // and in the page tables beside those of the long rows, and here many are under way at once.
-template <class T> Fresh<T> arranged(const T* rows, int64_t width, const int32_t* index, int64_t count, int threads) {
-  Fresh<T> out = fresh<T>(count * width);
-  constexpr int64_t piece = 16384;
-  for_each((count + piece - 1) / piece, piece * width, threads, [&](int64_t i) {
-    fixed(width, [&](auto n) {
-      for (int64_t k = i * piece, end = std::min(k + piece, count); k < end; ++k) {
-        if (k + 32 < count) __builtin_prefetch(rows + index[k + 32] * n);
-        for (int64_t j = 0; j < n; ++j) out[k * n + j] = rows[index[k] * n + j];
-      }
-    });
+template <class T> void arrange(const T* rows, int64_t width, const int32_t* index, int64_t count, T* to) {
+  fixed(width, [&](auto n) {
+    for (int64_t k = 0; k < count; ++k) {
+      if (k + 32 < count) __builtin_prefetch(rows + index[k + 32] * n);
+      for (int64_t j = 0; j < n; ++j) to[k * n + j] = rows[index[k] * n + j];
+    }
   });
-  return out;
 }
 
 // The way back for some positions: row k of `from` to row index[k].
@@ -122,7 +126,15 @@ template <class T> void disperse(const T* from, int64_t width, const int32_t* in
   });
 }
 
-// The same for all positions.
+// All positions at once, in pieces for the threads.
+template <class T> Fresh<T> arranged(const T* rows, int64_t width, const int32_t* index, int64_t count, int threads) {
+  Fresh<T> out = fresh<T>(count * width);
+  constexpr int64_t piece = 16384;
+  for_each((count + piece - 1) / piece, piece * width, threads, [&](int64_t i) {
+    arrange(rows, width, index + i * piece, std::min(piece, count - i * piece), out.get() + i * piece * width);
+  });
+  return out;
+}
 template <class T> void dispersed(const T* from, int64_t width, const int32_t* index, int64_t count, T* rows, int threads) {
   constexpr int64_t piece = 16384;
   for_each((count + piece - 1) / piece, piece * width, threads, [&](int64_t i) {

@@ -77,12 +77,7 @@ template <class T, int H> void softmax_ranges(const SegmentSoftmax& p) {
       for (int64_t r = begin; r < end; ++r) softmax_row_backward<T, H>(p, p.ptr[r], p.ptr[r + 1], buffer);
       return;
     }
-    for (int64_t r = begin; r < end;) {
-      int64_t stop = r + 1;
-      while (stop < end && (p.ptr[stop + 1] - p.ptr[r]) * p.heads <= 4096) ++stop;
-      softmax_rows<T, H>(p, r, stop, buffer);
-      r = stop;
-    }
+    for_stretches(p.ptr, begin, end, 4096 / p.heads, [&](int64_t r, int64_t stop) { softmax_rows<T, H>(p, r, stop, buffer); });
   });
 }
 

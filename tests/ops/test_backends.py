@@ -75,6 +75,9 @@ CASES["edge_program groups"] = Case(
 CASES["edge_dot"] = Case(
     ops.edge_dot, floats("dst", "src"), lambda op, order, t: op(order, t[0], t[1], 2, "other")
 )
+CASES["weighted_sum_backward"] = Case(
+    ops.weighted_sum_backward, floats("src", "edge/3", "dst"), lambda op, order, t: op(order, *t)
+)
 CASES["segment_softmax"] = Case(ops.segment_softmax, floats("edge"), lambda op, order, t: op(order, t[0]))
 CASES["segment_softmax_backward"] = Case(
     ops.segment_softmax_backward, floats("edge", "edge"), lambda op, order, t: op(order, t[0], t[1])

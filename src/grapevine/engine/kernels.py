@@ -134,6 +134,8 @@ class ReduceSum(torch.autograd.Function):
             return grad_x, None, None, None
         if ctx.reduce == "mean":
             grad = grad * inverse_degrees(topology, grad).unsqueeze(1)
+        if all(ctx.needs_input_grad[:2]) and not torch.is_grad_enabled():
+            return *ops.weighted_sum_backward(topology.by_src, grad, weight, x), None, None
         if ctx.needs_input_grad[0]:
             grad_x = run(ReduceSum, grad, weight, back, "sum")
         if ctx.needs_input_grad[1]:

@@ -119,7 +119,9 @@ def _log_one_plus_exp(a: Expr) -> Expr:
 
 def _leaky(a: Expr, negative_slope: Any = 0.01) -> Expr:
     slope = negative_slope if isinstance(negative_slope, Expr) else const(negative_slope)
-    return _step(a, a, mul(slope, a))
+    if slope.op != "const":
+        return _step(a, a, mul(slope, a))
+    return make("mul", a, _step(a, const(1.0), slope))  # the factor is the derivative too
 
 
 def _scaled(rule: Callable[[Expr, Expr], Expr]) -> Lower:

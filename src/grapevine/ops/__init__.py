@@ -20,6 +20,7 @@ from grapevine.ops.random_walks import random_walks
 from grapevine.ops.sample_neighbors import Relation, Sampled, SampleRequest, sample_neighbors
 from grapevine.ops.segment_softmax import segment_softmax, segment_softmax_backward
 from grapevine.ops.sort_rows import sort_rows
+from grapevine.ops.weighted_sum_backward import weighted_sum_backward
 
 __all__ = [
     "Backend",
@@ -46,4 +47,5 @@ __all__ = [
     "segment_softmax",
     "segment_softmax_backward",
     "sort_rows",
+    "weighted_sum_backward",
 ]

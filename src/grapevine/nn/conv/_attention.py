@@ -64,19 +64,19 @@ def arranged(
 
 
 def head_scores(x: Tensor, *weights: Tensor) -> tuple[Tensor, ...]:
-    """`x · a` for each head and each `a` of the weights: (N, H, F) and (1, H, F) -> (N, H).
+    """`x · a` for each head and each `a` of the weights: (N, *, H, F) and (1, H, F) -> (N, *, H).
 
     Large ones as one product with a block-diagonal matrix, which reads x once and stores nothing of its size.
     """
-    heads = x.shape[1]
+    heads = x.shape[-2]
     if (
         engine.computes_now()
-        or engine.is_small(x.shape[0], x.shape[1] * x.shape[2], 8)
+        or engine.is_small(x.shape[0], x.shape[1:].numel(), 8)
         or any(a.dtype is not x.dtype for a in weights)
     ):
         return tuple((x * a).sum(-1) for a in weights)
     blocks = torch.cat([torch.block_diag(*a.view(heads, 1, -1)) for a in weights])
-    return F.linear(x.flatten(1), blocks).split(heads, dim=1)
+    return F.linear(x.flatten(-2), blocks).split(heads, dim=-1)
 
 
 def with_weights(edge_index: Any, edges: Any, alpha: Tensor) -> tuple[Any, Tensor]:

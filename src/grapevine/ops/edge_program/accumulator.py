@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from grapevine.ops.edge_program.code import Code, Instruction
+from grapevine.ops.edge_program.code import Code
 
 #: The machine's instructions, in the order of csrc/kernels.h.
 NAMES = (
@@ -67,7 +67,17 @@ def assembled(code: Code, roots: tuple[int, ...]) -> Machine:
 
 def _steps(code: Code, roots: tuple[int, ...]) -> list[Step]:
     steps: list[Step] = []
-    uses = [slot for instruction in code.instructions for slot in instruction.args] + list(roots)
+    masks = _masks(code, roots)
+
+    def put(name: str, args: tuple[int, ...], holds: int | None = None) -> None:
+        """The instruction, after its first operand is in the accumulator."""
+        first, *others = args
+        held = steps[-1].holds if steps else None
+        if name in REVERSED and held == others[0] != first:
+            name, others = REVERSED[name], [first]
+        elif held != first:
+            steps.append(Step("load", (first,)))
+        steps.append(Step(name, tuple(others), holds))
 
     def emit(slot: int) -> None:
         steps.extend(Step("emit", (), slot, number) for number, root in enumerate(roots) if root == slot)
@@ -76,31 +86,26 @@ def _steps(code: Code, roots: tuple[int, ...]) -> list[Step]:
         if slot in roots:
             steps.append(Step("load", (slot,), slot))
             emit(slot)
-    for number, (name, out, args) in enumerate(code.instructions):
-        first, *others = args
-        held = steps[-1].holds if steps else None
-        if name in REVERSED and held == others[0] != first:
-            name, others = REVERSED[name], [first]
-        elif held != first:
-            steps.append(Step("load", (first,)))
-        if name == "where" and not _chooses(code.instructions, number, uses):
-            steps.append(Step("truth"))
-        steps.append(Step(name, tuple(others), out))
-        if name in COMPARISONS and not _chooses(code.instructions, number + 1, uses):
-            steps[-1] = steps[-1]._replace(holds=None)
+    for name, out, args in code.instructions:
+        if out in masks:
+            continue
+        if name == "where":
+            put(*masks.get(args[0], ("truth", args[:1])))
+            steps.append(Step(name, args[1:], out))
+        elif name in COMPARISONS:
+            put(name, args)
             steps.append(Step("number", (), out))
+        else:
+            put(name, args, out)
         emit(out)
     return steps
 
 
-def _chooses(instructions: tuple[Instruction, ...], number: int, uses: list[int]) -> bool:
-    """Whether that instruction is a choice by the comparison before it, which nobody else reads."""
-    if not 0 < number < len(instructions):
-        return False
-    before, (name, _, args) = instructions[number - 1], instructions[number]
-    return (
-        name == "where" and before.name in COMPARISONS and args[0] == before.out and uses.count(args[0]) == 1
-    )
+def _masks(code: Code, roots: tuple[int, ...]) -> dict[int, tuple[str, tuple[int, ...]]]:
+    """Comparisons of which only choices are made: these compare anew each time, which costs less than a mask kept."""
+    compared = {out: (name, args) for name, out, args in code.instructions if name in COMPARISONS}
+    read = {slot for name, _, args in code.instructions for slot in (args[1:] if name == "where" else args)}
+    return {slot: instruction for slot, instruction in compared.items() if slot not in read.union(roots)}
 
 
 def _placed(steps: list[Step], first: int, results: int) -> Machine:

@@ -34,6 +34,7 @@ def run(
     _core.core.gather_reduce(
         _core.DTYPES[x.dtype], REDUCE[reduce], order.num_rows, features, 0 if weight is None else weight.shape[1],
         order.ptr.data_ptr(), positions(order, x_on), positions(order, weight_on),
-        x.data_ptr(), _core.address(weight), out.data_ptr(), _core.address(ties), torch.get_num_threads(),
+        x.data_ptr(), _core.address(weight), out.data_ptr(), _core.address(ties), 0, 0,
+        torch.get_num_threads(),
     )  # fmt: skip
     return out, ties

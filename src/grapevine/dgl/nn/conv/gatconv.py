@@ -62,11 +62,6 @@ class PerHead(nn.Module):
         return x_src, x_dst, h[: x_dst.shape[0]]
 
 
-def _scores(x: Tensor, attn: Tensor) -> Tensor:
-    """`x · a` per head: (N, ..., H, D) and (1, H, D) -> (N, ..., H, 1)."""
-    return head_scores(x, attn)[0].unsqueeze(-1) if x.dim() == 3 else (x * attn).sum(-1, keepdim=True)
-
-
 class GATConv(PerHead, ChecksInDegrees):
     r"""Sums the neighbours, each weighted by an attention that a linear score of both ends decides.
 
@@ -166,8 +161,12 @@ class GATConv(PerHead, ChecksInDegrees):
         near = arranged(graph._relation(), None, self.attn_drop.p * self.training)
         edges = near.edges
         x_src, x_dst, h_dst = self._mapped(graph, feat, self.feat_drop)
-        left, right = _scores(x_src, self.attn_l), _scores(x_dst, self.attn_r)
-        scores = F.leaky_relu(edges.src(left) + edges.dst(right), self.leaky_relu.negative_slope)
+        if x_dst is x_src:
+            left, right = head_scores(x_src, self.attn_l, self.attn_r)
+        else:
+            (left,), (right,) = head_scores(x_src, self.attn_l), head_scores(x_dst, self.attn_r)
+        scores = edges.src(left.unsqueeze(-1)) + edges.dst(right.unsqueeze(-1))
+        scores = F.leaky_relu(scores, self.leaky_relu.negative_slope)
         alpha = self.attn_drop(edges.softmax(scores))
         weight = near.rows(edge_weight)
         if weight is not None:
