@@ -217,7 +217,8 @@ def test_what_is_fetched(
     def refuse(name: str, into: object, url: str, *rest: object) -> Path:
         raise DownloadError(f"{name} from {url}")
 
-    monkeypatch.setattr("grapevine.datasets._published.download_file", refuse)
+    for module in ("grapevine.io.download", "grapevine.datasets._published"):
+        monkeypatch.setattr(f"{module}.download_file", refuse)
     monkeypatch.delenv("GRAPEVINE_DATA", raising=False)
     with pytest.raises(DownloadError, match=file):
         make(str(tmp_path))

@@ -449,6 +449,10 @@ def test_cities(augmented: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert len(list(Path(mine.raw_dir).iterdir())) == 6
     ours.CityNetwork(str(tmp_path / "ours"), "paris", augmented, delete_raw=True)
     assert not any(Path(mine.raw_dir).iterdir())
+    (tmp_path / "ours" / "paris.tar.gz").unlink(missing_ok=True)
+    assert_same(ours.CityNetwork(str(tmp_path / "ours"), "paris", augmented), mine)
+    with pytest.raises(DownloadError, match=r"paris\.tar\.gz"):
+        ours.CityNetwork(str(tmp_path / "ours"), "paris", augmented, force_reload=True)
 
 
 def test_circles_of_friends(tmp_path: Path) -> None:

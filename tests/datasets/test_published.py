@@ -34,7 +34,8 @@ def _offline(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(name: str, into: object, url: str, *rest: object) -> Path:
         raise DownloadError(f"could not download {name!r} from {url}: no network in tests")
 
-    monkeypatch.setattr("grapevine.datasets._published.download_file", refuse)
+    for module in ("grapevine.io.download", "grapevine.datasets._published"):
+        monkeypatch.setattr(f"{module}.download_file", refuse)
     monkeypatch.delenv("GRAPEVINE_DATA", raising=False)
 
 

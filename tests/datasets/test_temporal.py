@@ -20,8 +20,7 @@ def _offline(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(name: str, into: object, url: str, *rest: object) -> Path:
         raise DownloadError(f"could not download {name!r} from {url}: no network in tests")
 
-    for module in ("grapevine.io.download", "grapevine.datasets.temporal"):
-        monkeypatch.setattr(f"{module}.download_file", refuse)
+    monkeypatch.setattr("grapevine.io.download.download_file", refuse)
     monkeypatch.delenv("GRAPEVINE_DATA", raising=False)
     monkeypatch.setenv("TZ", "UTC")
 

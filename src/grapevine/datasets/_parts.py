@@ -22,21 +22,21 @@ class PartsDataset(InMemoryDataset):
     Subclasses say which files make a part, and how they are read.
     """
 
-    parts: Sequence[str] = ("train", "test")
+    parts: Sequence[str] = ("train", "val", "test")
 
     def __init__(
         self,
         root: str,
-        part: str,
+        split: str = "train",
         transform: Callable[..., Any] | None = None,
         pre_transform: Callable[..., Any] | None = None,
         pre_filter: Callable[..., Any] | None = None,
         force_reload: bool = False,
     ) -> None:
-        if part not in self.parts:
-            raise GraphValueError(f"expected one of {', '.join(map(repr, self.parts))}, got {part!r}")
+        if split not in self.parts:
+            raise GraphValueError(f"expected one of {', '.join(map(repr, self.parts))}, got {split!r}")
         super().__init__(root, transform, pre_transform, pre_filter, force_reload=force_reload)
-        self.load(self.processed_paths[list(self.parts).index(part)])
+        self.load(self.processed_paths[list(self.parts).index(split)])
 
     @abstractmethod
     def _read(self, part: str) -> Iterable[Data]:
@@ -57,6 +57,8 @@ class PartsDataset(InMemoryDataset):
 class TrainTestDataset(PartsDataset):
     """Graphs for training and graphs for testing; `train` says which are loaded. As `PartsDataset`."""
 
+    parts = ("train", "test")
+
     def __init__(
         self,
         root: str,
@@ -66,8 +68,9 @@ class TrainTestDataset(PartsDataset):
         pre_filter: Callable[..., Any] | None = None,
         force_reload: bool = False,
     ) -> None:
-        part = "train" if train else "test"
-        super().__init__(root, part, transform, pre_transform, pre_filter, force_reload)
+        super().__init__(
+            root, "train" if train else "test", transform, pre_transform, pre_filter, force_reload
+        )
 
 
 def obtain_tree(archive: str, inside: str, into: str, url: str, root: str, folder: str | None = None) -> None:

@@ -14,16 +14,47 @@ from urllib.parse import urlsplit
 import torch
 from torch import Tensor
 
-from grapevine.data import Data, HeteroData, InMemoryDataset
+from grapevine.data import BaseData, InMemoryDataset
 from grapevine.errors import GraphValueError
 from grapevine.graph.mask import index_to_mask
 from grapevine.io import DownloadError, download_file, find
-from grapevine.io.download import write_whole
+from grapevine.io.download import fetched, write_whole
 
-Graphs = Data | HeteroData | Sequence[Data]
+Graphs = BaseData | Sequence[BaseData]
 
 
-class PublishedDataset(InMemoryDataset):
+class WholeDataset(InMemoryDataset):
+    """One or several graphs, made of the raw files in one go (`_graphs`) and kept in one file.
+
+    Arguments as for `PublishedDataset`.
+    """
+
+    def __init__(
+        self,
+        root: str,
+        transform: Callable[..., Any] | None = None,
+        pre_transform: Callable[..., Any] | None = None,
+        force_reload: bool = False,
+        *,
+        pre_filter: Callable[..., Any] | None = None,
+    ) -> None:
+        super().__init__(root, transform, pre_transform, pre_filter, force_reload=force_reload)
+        self.load(self.processed_paths[0])
+
+    @abstractmethod
+    def _graphs(self) -> Graphs: ...
+
+    @property
+    def processed_file_names(self) -> str:
+        return "grapevine.pt"
+
+    def process(self) -> None:
+        read = self._graphs()
+        graphs = read if isinstance(read, Sequence) else [read]
+        self.save(self._kept(graphs), self.processed_paths[0])
+
+
+class PublishedDataset(WholeDataset):
     """One or several graphs, from files that are published one by one or in one archive.
 
     Subclasses say where the files are (`_urls`, or `_archive` too) and how a folder of them is read (`_read`). What
@@ -41,20 +72,6 @@ class PublishedDataset(InMemoryDataset):
         DownloadError: if the raw files are missing and cannot be downloaded.
     """
 
-    kind: type[Data | HeteroData] = Data
-
-    def __init__(
-        self,
-        root: str,
-        transform: Callable[..., Any] | None = None,
-        pre_transform: Callable[..., Any] | None = None,
-        force_reload: bool = False,
-        *,
-        pre_filter: Callable[..., Any] | None = None,
-    ) -> None:
-        super().__init__(root, transform, pre_transform, pre_filter, force_reload=force_reload)
-        self.load(self.processed_paths[0], self.kind)
-
     @abstractmethod
     def _urls(self) -> Mapping[str, str]:
         """The raw files, and where each is published; an empty text for those of an archive."""
@@ -70,18 +87,26 @@ class PublishedDataset(InMemoryDataset):
     def raw_file_names(self) -> list[str]:
         return list(self._urls())
 
-    @property
-    def processed_file_names(self) -> str:
-        return "grapevine.pt"
-
     def download(self) -> None:
         folder = getattr(self, "name", type(self).__name__)
         fetch(self._urls(), self._archive(), Path(self.raw_dir), self.root, folder.lower())
 
-    def process(self) -> None:
-        read = self._read(Path(self.raw_dir))
-        graphs = read if isinstance(read, Sequence) else [read]
-        self.save(self._kept(graphs), self.processed_paths[0])
+    def _graphs(self) -> Graphs:
+        return self._read(Path(self.raw_dir))
+
+
+class FilteredDataset(PublishedDataset):
+    """As `PublishedDataset`, with `pre_filter` in its place among the arguments."""
+
+    def __init__(
+        self,
+        root: str,
+        transform: Callable[..., Any] | None = None,
+        pre_transform: Callable[..., Any] | None = None,
+        pre_filter: Callable[..., Any] | None = None,
+        force_reload: bool = False,
+    ) -> None:
+        super().__init__(root, transform, pre_transform, force_reload, pre_filter=pre_filter)
 
 
 class NamedFolder(InMemoryDataset):
@@ -125,15 +150,20 @@ class NamedDataset(NamedFolder, PublishedDataset):
         *,
         pre_filter: Callable[..., Any] | None = None,
     ) -> None:
-        self.name = self._known(name)
+        self.name = known_name(name, self.names)
         super().__init__(root, transform, pre_transform, force_reload, pre_filter=pre_filter)
 
-    def _known(self, name: str) -> str:
-        """The name as the files have it."""
-        known = {each.lower(): each for each in self.names}
-        if name.lower() not in known:
-            raise GraphValueError(f"expected a dataset of {self.names}, got {name!r}")
-        return known[name.lower()]
+
+def known_name(name: str, names: Sequence[str]) -> str:
+    """The name as `names` has it; given in any case, with ``-`` or ``_``.
+
+    Raises:
+        GraphValueError: if it is none of them.
+    """
+    for known in names:
+        if known.lower().replace("-", "_") == name.lower().replace("-", "_"):
+            return known
+    raise GraphValueError(f"expected a dataset of {tuple(names)}, got {name!r}")
 
 
 def fetch(
@@ -153,11 +183,8 @@ def fetch(
     """
     packed = [name for name, url in urls.items() if not url]
     if archive is not None and not all((into / name).exists() for name in packed):
-        found = find(archive[0], root)
-        file = found or download_file(archive[0], into, archive[1])
-        _unpack(file, packed, into)
-        if found is None:
-            file.unlink()
+        with fetched(archive[0], into, archive[1], root) as file:
+            _unpack(file, packed, into)
     for name, url in urls.items():
         if not url or (into / name).exists():
             continue
@@ -194,7 +221,7 @@ def _copy(file: Path, names: list[str], members: Mapping[str, Callable[[], IO[by
 
 def rows(file: Path, separator: str | None = None, skip: int = 0) -> list[list[str]]:
     """The words of the lines of a text file, without its first `skip` lines and empty ones."""
-    return [line.split(separator) for line in file.read_text().splitlines()[skip:] if line]
+    return [line.split(separator) for line in file.read_text(encoding="utf-8").splitlines()[skip:] if line]
 
 
 def pairs(file: Path, separator: str | None = None, skip: int = 0) -> Tensor:

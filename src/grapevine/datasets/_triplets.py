@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import tarfile
 from abc import abstractmethod
 from collections.abc import Callable, Iterable
@@ -13,8 +12,10 @@ import torch
 from torch import Tensor
 
 from grapevine.data import Data, InMemoryDataset
+from grapevine.datasets._published import WholeDataset
 from grapevine.errors import GraphValueError
 from grapevine.io import DownloadError, download_file, find
+from grapevine.io.download import fetched, write_whole
 
 SPLITS = ("train", "val", "test")
 
@@ -36,22 +37,21 @@ class TripletFiles(InMemoryDataset):
 
     def download(self) -> None:
         into = Path(self.raw_dir)
-        file = find(self.archive, self.root)
-        if file is None and self.sha256 is None:
+        if self.sha256 is None and find(self.archive, self.root) is None:
             for name in self.raw_file_names:
                 download_file(name, into, f"{self.url}/{name}", archive=self.archive)
             return
-        packed = file or download_file(self.archive, into, f"{self.url}/{self.archive}", self.sha256)
-        with tarfile.open(packed) as contents:
+        place = f"{self.url}/{self.archive}"
+        with (
+            fetched(self.archive, into, place, self.root, self.sha256) as packed,
+            tarfile.open(packed) as contents,
+        ):
             members = {Path(member.name).name: member for member in contents.getmembers() if member.isfile()}
             for name in self.raw_file_names:
                 source = contents.extractfile(members[name]) if name in members else None
                 if source is None:
                     raise DownloadError(f"{packed}: expected a file {name!r} in it, got {sorted(members)}")
-                with source, (into / name).open("wb") as out:
-                    shutil.copyfileobj(source, out)
-        if file is None:
-            packed.unlink()
+                write_whole(into / name, source)
 
 
 class TripletDataset(TripletFiles):
@@ -103,38 +103,23 @@ class TripletDataset(TripletFiles):
             self.save(self._kept([data]), path)
 
 
-class MaskedTripletDataset(TripletFiles):
+class MaskedTripletDataset(TripletFiles, WholeDataset):
     """One graph with a mask for each split, edges sorted by head and tail."""
-
-    def __init__(
-        self,
-        root: str,
-        transform: Callable[..., Any] | None = None,
-        pre_transform: Callable[..., Any] | None = None,
-        force_reload: bool = False,
-    ) -> None:
-        super().__init__(root, transform, pre_transform, force_reload=force_reload)
-        self.load(self.processed_paths[0])
-
-    @property
-    def processed_file_names(self) -> str:
-        return "grapevine.pt"
 
     @abstractmethod
     def _read(self, words: Iterable[list[str]]) -> list[Tensor]:
         """The words of each file to its triplets (head, relation, tail), int64 (3, E)."""
 
-    def process(self) -> None:
+    def _graphs(self) -> Data:
         splits = self._read(Path(path).read_text(encoding="utf-8").split() for path in self.raw_paths)
         part = torch.arange(3).repeat_interleave(torch.tensor([split.size(1) for split in splits]))
         head, relation, tail = torch.cat(splits, dim=1)
         num_nodes = max(int(head.max()), int(tail.max())) + 1
         order = (num_nodes * head + tail).argsort(stable=True)
         masks = {f"{split}_mask": part[order] == i for i, split in enumerate(SPLITS)}
-        data = Data(
+        return Data(
             edge_index=torch.stack([head[order], tail[order]]),
             edge_type=relation[order],
             num_nodes=num_nodes,
             **masks,
         )
-        self.save(self._kept([data]), self.processed_paths[0])

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -39,19 +38,6 @@ class AQSOL(PartsDataset):
 
     Source: Dwivedi et al., "Benchmarking Graph Neural Networks" (arXiv:2003.00982); measured by Sorkun et al., 2019.
     """
-
-    parts = ("train", "val", "test")
-
-    def __init__(
-        self,
-        root: str,
-        split: str = "train",
-        transform: Callable[..., Any] | None = None,
-        pre_transform: Callable[..., Any] | None = None,
-        pre_filter: Callable[..., Any] | None = None,
-        force_reload: bool = False,
-    ) -> None:
-        super().__init__(root, split, transform, pre_transform, pre_filter, force_reload)
 
     @property
     def raw_file_names(self) -> list[str]:

@@ -63,13 +63,14 @@ class GNNBenchmarkDataset(NamedFolder, PartsDataset):
         if name not in self.names:
             raise GraphValueError(f"expected a dataset of {self.names}, got {name!r}")
         self.name = name
-        self.parts = ("train",) if name == "CSL" else ("train", "val", "test")
-        if name == "CSL" and split in ("val", "test"):
-            warnings.warn(
-                "CSL has no split: all graphs are loaded; do this instead: 5-fold cross validation",
-                stacklevel=2,
-            )
-            split = "train"
+        if name == "CSL":
+            if split in self.parts[1:]:
+                warnings.warn(
+                    "CSL has no split: all graphs are loaded; do this instead: 5-fold cross validation",
+                    stacklevel=2,
+                )
+                split = "train"
+            self.parts = ("train",)
         super().__init__(root, split, transform, pre_transform, pre_filter, force_reload)
 
     @property

@@ -38,7 +38,7 @@ class CityNetwork(NamedDataset):
         transform: called on the graph at every access.
         pre_transform: called on the graph once, before it is saved.
         force_reload: whether to read the raw files again.
-        delete_raw: remove the raw files afterwards.
+        delete_raw: remove the raw files afterwards; what was made of them stays.
 
     Returns:
         A graph with ``x``, ``edge_index``, ``y``, ``train_mask``, ``val_mask`` and ``test_mask``.
@@ -73,6 +73,11 @@ class CityNetwork(NamedDataset):
 
     def _archive(self) -> tuple[str, str]:
         return f"{self.name}.tar.gz", f"{_GITHUB}/{self.name}.tar.gz"
+
+    def download(self) -> None:
+        # Raw files that were removed are not missed.
+        if self.force_reload or not Path(self.processed_paths[0]).exists():
+            super().download()
 
     def _features(self) -> str:
         return "node_features_augmented" if self.augmented else "node_features"

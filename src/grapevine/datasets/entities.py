@@ -67,7 +67,6 @@ class Entities(NamedDataset):
         force_reload: bool = False,
     ) -> None:
         self.hetero = hetero
-        self.kind = HeteroData if hetero else Data
         super().__init__(root, name, transform, pre_transform, force_reload)
 
     @property

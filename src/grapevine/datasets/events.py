@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 
-from grapevine.data import Data, InMemoryDataset, TemporalData
+from grapevine.data import Data, TemporalData
 from grapevine.datasets._parts import PartsDataset
 from grapevine.datasets._published import PublishedDataset, fetch, rows
 
+_MYKET = "https://raw.githubusercontent.com/erfanloghmani/myket-android-application-market-dataset/main/data_int_index"
 _RE_NET = "https://github.com/INK-USC/RE-Net/raw/master/data"
 
 
@@ -22,21 +22,9 @@ class EventDataset(PartsDataset):
     Subclasses say how many entities and relations there are, and how long a time step is.
     """
 
-    parts = ("train", "val", "test")
     step: int
     entities: int
     num_rels: int
-
-    def __init__(
-        self,
-        root: str,
-        split: str = "train",
-        transform: Callable[..., Any] | None = None,
-        pre_transform: Callable[..., Any] | None = None,
-        pre_filter: Callable[..., Any] | None = None,
-        force_reload: bool = False,
-    ) -> None:
-        super().__init__(root, split, transform, pre_transform, pre_filter, force_reload)
 
     @property
     def num_nodes(self) -> int:
@@ -126,14 +114,10 @@ class GDELTLite(PublishedDataset):
         return Data(x=x, edge_index=torch.stack([src, dst]), edge_attr=edge_attr, time=time)
 
 
-class MyketDataset(InMemoryDataset):
+class MyketDataset(PublishedDataset):
     """Who installs which app of an Android market, and when: 10,000 users, 7,988 apps, 694,121 events, 33 features.
 
-    Args:
-        root: folder of the dataset.
-        transform: called on the events at every access.
-        pre_transform: called on the events once, before they are saved.
-        force_reload: whether to read the raw files again.
+    Arguments as for `PublishedDataset`.
 
     Returns:
         Events with `src`, a user, `dst`, an app, numbered after the users, `t`, and `msg`, the features of the app.
@@ -142,37 +126,16 @@ class MyketDataset(InMemoryDataset):
     Dynamic Networks" (arXiv:2308.06862).
     """
 
-    def __init__(
-        self,
-        root: str,
-        transform: Callable[..., Any] | None = None,
-        pre_transform: Callable[..., Any] | None = None,
-        force_reload: bool = False,
-    ) -> None:
-        super().__init__(root, transform, pre_transform, force_reload=force_reload)
-        self.load(self.processed_paths[0], data_cls=TemporalData)
+    name = "myket"
 
-    @property
-    def raw_file_names(self) -> list[str]:
-        return ["myket.csv", "app_info_sample.npy"]
+    def _urls(self) -> Mapping[str, str]:
+        return {file: f"{_MYKET}/{file}" for file in ("myket.csv", "app_info_sample.npy")}
 
-    @property
-    def processed_file_names(self) -> str:
-        return "grapevine.pt"
-
-    def download(self) -> None:
-        place = (
-            "https://raw.githubusercontent.com/erfanloghmani/myket-android-application-market-dataset/main"
-        )
-        urls = {file: f"{place}/data_int_index/{file}" for file in self.raw_file_names}
-        fetch(urls, None, Path(self.raw_dir), self.root, "myket")
-
-    def process(self) -> None:
-        table = rows(Path(self.raw_paths[0]), ",", skip=1)
+    def _read(self, folder: Path) -> TemporalData:
+        table = rows(folder / "myket.csv", ",", skip=1)
         users, apps, times = (list(column) for column in list(zip(*table))[:3])
         src, dst = (torch.tensor([int(each) for each in column]) for column in (users, apps))
         number = float if any("." in time for time in times) else int
-        msg = torch.from_numpy(np.load(self.raw_paths[1])).float()[dst]
+        msg = torch.from_numpy(np.load(folder / "app_info_sample.npy")).float()[dst]
         t = torch.tensor([number(time) for time in times], dtype=torch.float64 if number is float else None)
-        data = TemporalData(src, dst + src.max() + 1, t, msg)
-        self.save(self._kept([data]), self.processed_paths[0])
+        return TemporalData(src, dst + src.max() + 1, t, msg)

@@ -8,8 +8,7 @@ from typing import Any
 
 from grapevine.data import Data
 from grapevine.datasets._one_file import OneFileDataset
-from grapevine.datasets._published import NamedDataset
-from grapevine.errors import GraphValueError
+from grapevine.datasets._published import NamedDataset, known_name
 from grapevine.io import read_npz
 
 _URL = "https://github.com/shchur/gnn-benchmark/raw/master/data/npz"
@@ -48,9 +47,7 @@ class Amazon(OneFileDataset):
         pre_transform: Callable[..., Any] | None = None,
         force_reload: bool = False,
     ) -> None:
-        self.name = name.lower()
-        if self.name not in ("computers", "photo"):
-            raise GraphValueError(f"expected a dataset of ('Computers', 'Photo'), got {name!r}")
+        self.name = known_name(name, ("Computers", "Photo")).lower()
         super().__init__(root, transform, pre_transform, force_reload)
 
     @property
@@ -101,10 +98,7 @@ class Coauthor(OneFileDataset):
         pre_transform: Callable[..., Any] | None = None,
         force_reload: bool = False,
     ) -> None:
-        names = {"cs": "CS", "physics": "Physics"}
-        if name.lower() not in names:
-            raise GraphValueError(f"expected a dataset of ('CS', 'Physics'), got {name!r}")
-        self.name = names[name.lower()]
+        self.name = known_name(name, ("CS", "Physics"))
         super().__init__(root, transform, pre_transform, force_reload)
 
     @property

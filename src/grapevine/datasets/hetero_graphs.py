@@ -30,7 +30,6 @@ _LABELS = "googlescholar.8area.{}.label.txt"
 class MAGNNDataset(PublishedDataset):
     """A heterogeneous graph in the form of MAGNN: one matrix over the nodes of all types. As `PublishedDataset`."""
 
-    kind = HeteroData
     place: str
 
     def _archive(self) -> tuple[str, str]:
@@ -152,8 +151,6 @@ class AMiner(PublishedDataset):
     Source: Dong et al., "metapath2vec: Scalable Representation Learning for Heterogeneous Networks", KDD 2017.
     """
 
-    kind = HeteroData
-
     def _urls(self) -> Mapping[str, str]:
         return dict.fromkeys(
             ("id_author.txt", "id_conf.txt", "paper.txt", "paper_author.txt", "paper_conf.txt"), ""
@@ -212,7 +209,6 @@ class HGBDataset(NamedDataset):
     neural networks", KDD 2021.
     """
 
-    kind = HeteroData
     names = ("acm", "dblp", "freebase", "imdb")
     shown = {"acm": "ACM", "dblp": "DBLP", "freebase": "Freebase", "imdb": "IMDB"}
     keys = {
@@ -332,7 +328,6 @@ class OGB_MAG(PublishedDataset):
     Source: Wang et al., "Microsoft Academic Graph: When experts are not enough", 2020; Hu et al., arXiv:2005.00687.
     """
 
-    kind = HeteroData
     relations = (
         ("author", "affiliated_with", "institution"),
         ("author", "writes", "paper"),

@@ -10,7 +10,7 @@ import torch
 
 from grapevine.data import Data
 from grapevine.datasets._one_file import OneFileDataset
-from grapevine.errors import GraphValueError
+from grapevine.datasets._published import known_name
 from grapevine.utils import to_undirected
 
 _NAMES = (
@@ -78,9 +78,7 @@ class HeterophilousGraphDataset(OneFileDataset):
         pre_transform: Callable[..., Any] | None = None,
         force_reload: bool = False,
     ) -> None:
-        self.name = name.lower().replace("-", "_")
-        if self.name not in _NAMES:
-            raise GraphValueError(f"expected a dataset of {_NAMES}, got {name!r}")
+        self.name = known_name(name, _NAMES)
         super().__init__(root, transform, pre_transform, force_reload)
 
     @property

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -63,19 +62,6 @@ class PPI(PartsDataset):
 
     Source: Zitnik, Leskovec, "Predicting multicellular function through multi-layer tissue networks", arXiv:1707.04638.
     """
-
-    parts = tuple(_SPLITS)
-
-    def __init__(
-        self,
-        root: str,
-        split: str = "train",
-        transform: Callable[..., Any] | None = None,
-        pre_transform: Callable[..., Any] | None = None,
-        pre_filter: Callable[..., Any] | None = None,
-        force_reload: bool = False,
-    ) -> None:
-        super().__init__(root, split, transform, pre_transform, pre_filter, force_reload)
 
     @property
     def raw_file_names(self) -> list[str]:

@@ -12,6 +12,7 @@ from scipy.io import loadmat
 from torch import Tensor
 
 from grapevine.data import Data
+from grapevine.data.files import google_url
 from grapevine.datasets._published import NamedDataset
 from grapevine.errors import GraphValueError
 from grapevine.io import ArrayUnpickler
@@ -25,7 +26,6 @@ _FACEBOOK = {
     "johnshopkins55": "Johns%20Hopkins55",
 }
 _GITHUB = "https://github.com/CUAI/Non-Homophily-Large-Scale/raw/master/data"
-_DRIVE = "https://drive.usercontent.google.com/download?confirm=t&id="
 _WIKI = {
     "wiki_views2M.pt": "1p5DlVHrnFgYm3VsNIzahSsvCD424AyvP",
     "wiki_edges2M.pt": "14X7FlkjrlUgmnsYtPwdh-gGuFla4yb5u",
@@ -61,7 +61,7 @@ class LINKXDataset(NamedDataset):
 
     def _urls(self) -> Mapping[str, str]:
         if self.name == "wiki":
-            return {file: f"{_DRIVE}{key}" for file, key in _WIKI.items()}
+            return {file: google_url(key) for file, key in _WIKI.items()}
         if self.name == "genius":
             return {"data.mat": f"{_GITHUB}/genius.mat"}
         files = {"data.mat": f"{_GITHUB}/facebook100/{_FACEBOOK[self.name]}.mat"}

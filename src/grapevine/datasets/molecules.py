@@ -17,7 +17,7 @@ from scipy.io import loadmat
 
 from grapevine.data import Data, InMemoryDataset
 from grapevine.datasets._parts import PartsDataset
-from grapevine.datasets._published import NamedDataset, NamedFolder, PublishedDataset, fetch
+from grapevine.datasets._published import FilteredDataset, NamedDataset, NamedFolder, fetch, known_name
 from grapevine.errors import GraphValueError
 from grapevine.io import ArrayUnpickler, UnsafePickleError
 from grapevine.utils import from_smiles as _from_smiles
@@ -61,7 +61,7 @@ def read_tensors(file: Path) -> Any:
             ) from error
 
 
-class QM7b(PublishedDataset):
+class QM7b(FilteredDataset):
     """7,211 molecules of up to 23 atoms as complete graphs with Coulomb forces; 14 properties.
 
     Args:
@@ -76,16 +76,6 @@ class QM7b(PublishedDataset):
 
     Source: Wu et al., "MoleculeNet: A Benchmark for Molecular Machine Learning", arXiv:1703.00564.
     """
-
-    def __init__(
-        self,
-        root: str,
-        transform: Callable[..., Any] | None = None,
-        pre_transform: Callable[..., Any] | None = None,
-        pre_filter: Callable[..., Any] | None = None,
-        force_reload: bool = False,
-    ) -> None:
-        super().__init__(root, transform, pre_transform, force_reload, pre_filter=pre_filter)
 
     def _urls(self) -> Mapping[str, str]:
         return {"qm7b.mat": "https://deepchemdata.s3-us-west-1.amazonaws.com/datasets/qm7b.mat"}
@@ -309,9 +299,7 @@ class LRGBDataset(NamedFolder, PartsDataset):
         pre_filter: Callable[..., Any] | None = None,
         force_reload: bool = False,
     ) -> None:
-        self.name = name.lower()
-        if self.name not in self.places:
-            raise GraphValueError(f"expected a dataset of {tuple(self.places)}, got {name!r}")
+        self.name = known_name(name, tuple(self.places))
         super().__init__(root, split, transform, pre_transform, pre_filter, force_reload)
 
     @property

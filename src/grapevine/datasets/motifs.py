@@ -2,57 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
 from grapevine.data import Data, InMemoryDataset
+from grapevine.datasets._published import FilteredDataset, PublishedDataset
 from grapevine.datasets.graph_generator import GraphGenerator
 from grapevine.datasets.motif_generator import HouseMotif
 from grapevine.errors import GraphValueError
 from grapevine.explain import Explanation
 from grapevine.graph import barabasi_albert_graph
-from grapevine.io import obtain, read_pickle
+from grapevine.io import read_pickle
 
 
-class _PickledGraphs(InMemoryDataset):
+class _PickledGraphs(PublishedDataset):
     """A pickle of dense adjacencies, features, and labels or their one-hot rows."""
 
     url: str
     raw_file: str
 
-    def __init__(
-        self,
-        root: str,
-        transform: Callable[..., Any] | None = None,
-        pre_transform: Callable[..., Any] | None = None,
-        pre_filter: Callable[..., Any] | None = None,
-        force_reload: bool = False,
-    ) -> None:
-        super().__init__(root, transform, pre_transform, pre_filter, force_reload=force_reload)
-        self.load(self.processed_paths[0])
+    def _urls(self) -> Mapping[str, str]:
+        return {self.raw_file: f"{self.url}/{self.raw_file}"}
 
-    @property
-    def raw_file_names(self) -> str:
-        return self.raw_file
-
-    @property
-    def processed_file_names(self) -> str:
-        return "grapevine.pt"
-
-    def download(self) -> None:
-        obtain([self.raw_file], self.raw_dir, self.url, self.root)
-
-    def process(self) -> None:
+    def _read(self, folder: Path) -> list[Data]:
         graphs = []
-        for adjacency, x, y in zip(*read_pickle(self.raw_paths[0])):
+        for adjacency, x, y in zip(*read_pickle(folder / self.raw_file)):
             edge_index = torch.from_numpy(np.stack(np.nonzero(adjacency)))
             label = int(y) if np.ndim(y) == 0 else int(np.argmax(y))
             graph = Data(x=torch.from_numpy(np.asarray(x, np.float32)), edge_index=edge_index, y=label)
             graphs.append(graph)
-        self.save(self._kept(graphs), self.processed_paths[0])
+        return graphs
 
 
 class BA2MotifDataset(_PickledGraphs):
@@ -79,17 +62,8 @@ class BA2MotifDataset(_PickledGraphs):
     url = "https://github.com/flyingdoog/PGExplainer/raw/master/dataset"
     raw_file = "BA-2motif.pkl"
 
-    def __init__(
-        self,
-        root: str,
-        transform: Callable[..., Any] | None = None,
-        pre_transform: Callable[..., Any] | None = None,
-        force_reload: bool = False,
-    ) -> None:
-        super().__init__(root, transform, pre_transform, None, force_reload)
 
-
-class BAMultiShapesDataset(_PickledGraphs):
+class BAMultiShapesDataset(_PickledGraphs, FilteredDataset):
     """1,000 random graphs of 40 nodes with houses, wheels and grids: class 1 has exactly two of these kinds.
 
     Args:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +11,14 @@ import torch
 from torch import Tensor
 
 from grapevine.data import Data
-from grapevine.datasets._published import PublishedDataset
+from grapevine.datasets._published import FilteredDataset, rows
 from grapevine.errors import require
 from grapevine.utils import one_hot, scatter
 
 _HARTREE, _KCAL = 27.211386246, 0.04336414  # in eV
 _UNITS = [1.0, 1.0, *[_HARTREE] * 3, 1.0, *[_HARTREE] * 5, 1.0, *[_KCAL] * 4, 1.0, 1.0, 1.0]
 _ELEMENTS = (1, 6, 7, 8, 9)
+_BONDS = ("SINGLE", "DOUBLE", "TRIPLE", "AROMATIC")
 #: Energies of single atoms in eV, and heat capacities, for the targets that have them.
 _ATOMS = {
     6: (0.0, 0.0, 0.0, 0.0, 0.0),
@@ -29,7 +30,7 @@ _ATOMS = {
 }
 
 
-class QM9(PublishedDataset):
+class QM9(FilteredDataset):
     """130,831 molecules of up to 9 atoms of carbon, nitrogen, oxygen and fluorine, with 19 properties.
 
     | target | property                                  | unit      |
@@ -65,16 +66,6 @@ class QM9(PublishedDataset):
     Source: Ramakrishnan et al., "Quantum chemistry structures and properties of 134 kilo molecules", Scientific Data 1
     (2014); Wu et al., arXiv:1703.00564.
     """
-
-    def __init__(
-        self,
-        root: str,
-        transform: Callable[..., Any] | None = None,
-        pre_transform: Callable[..., Any] | None = None,
-        pre_filter: Callable[..., Any] | None = None,
-        force_reload: bool = False,
-    ) -> None:
-        super().__init__(root, transform, pre_transform, force_reload, pre_filter=pre_filter)
 
     def mean(self, target: int) -> float:
         """Mean of a target over the graphs."""
@@ -112,17 +103,14 @@ class QM9(PublishedDataset):
     def _read(self, folder: Path) -> list[Data]:
         if not _with_rdkit():
             return [Data(**graph) for graph in torch.load(folder / "qm9_v3.pt", weights_only=True)]
-        table = [line.split(",")[1:20] for line in (folder / "gdb9.sdf.csv").read_text().splitlines()[1:]]
-        y = torch.tensor([[float(cell) for cell in row] for row in table]).roll(-3, dims=1) * torch.tensor(
-            _UNITS
-        )
+        table = [row[1:20] for row in rows(folder / "gdb9.sdf.csv", ",", skip=1)]
+        y = torch.tensor([[float(cell) for cell in row] for row in table])
+        y = y.roll(-3, dims=1) * torch.tensor(_UNITS)
         unsure = (folder / "uncharacterized.txt").read_text().split("\n")[9:-2]
         skipped = {int(line.split()[0]) - 1 for line in unsure}
-        return [
-            Data(**about, y=y[i : i + 1], idx=i)
-            for i, about in enumerate(_molecules(folder / "gdb9.sdf"))
-            if i not in skipped
-        ]
+        with require("rdkit.rdBase", "rdkit").BlockLogs():
+            molecules = enumerate(_molecules(folder / "gdb9.sdf"))
+            return [Data(**about, y=y[i : i + 1], idx=i) for i, about in molecules if i not in skipped]
 
 
 def _with_rdkit() -> bool:
@@ -131,8 +119,6 @@ def _with_rdkit() -> bool:
 
 def _molecules(file: Path) -> Iterator[dict[str, Any]]:
     chem = require("rdkit.Chem", "rdkit")
-    log = require("rdkit.RDLogger", "rdkit")
-    log.DisableLog("rdApp.*")
     for molecule in chem.SDMolSupplier(str(file), removeHs=False, sanitize=False):
         atoms, bonds = molecule.GetAtoms(), molecule.GetBonds()
         z = torch.tensor([atom.GetAtomicNum() for atom in atoms])
@@ -162,6 +148,3 @@ def _molecules(file: Path) -> Iterator[dict[str, Any]]:
             "edge_attr": one_hot(both[:, 2], len(_BONDS)),
             "name": molecule.GetProp("_Name"),
         }
-
-
-_BONDS = ("SINGLE", "DOUBLE", "TRIPLE", "AROMATIC")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-from abc import abstractmethod
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from grapevine.data import HeteroData, InMemoryDataset
+from grapevine.data import HeteroData
+from grapevine.datasets._published import WholeDataset
 from grapevine.errors import require
 from grapevine.io import obtain, obtain_archive
 
@@ -19,35 +19,10 @@ _LIGHTGCN = "https://raw.githubusercontent.com/gusye1234/LightGCN-PyTorch/master
 _GROUPLENS = "https://files.grouplens.org/datasets/movielens"
 
 
-class _Ratings(InMemoryDataset):
-    """One graph of users and items, made of the raw files by `_read`."""
-
-    def __init__(
-        self,
-        root: str,
-        transform: Callable[..., Any] | None = None,
-        pre_transform: Callable[..., Any] | None = None,
-        force_reload: bool = False,
-    ) -> None:
-        super().__init__(root, transform, pre_transform, force_reload=force_reload)
-        self.load(self.processed_paths[0], data_cls=HeteroData)
-
-    @abstractmethod
-    def _read(self) -> HeteroData: ...
-
-    @property
-    def processed_file_names(self) -> str:
-        return "grapevine.pt"
-
-    def process(self) -> None:
-        data = self._read()
-        self.save(self._kept([data]), self.processed_paths[0])
-
-
 # Users and items, split by the authors of LightGCN -------------------------------------------------------------
 
 
-class _Interactions(_Ratings):
+class _Interactions(WholeDataset):
     """``train.txt`` and ``test.txt``: a line for each user, of its number and those of its items."""
 
     name: str
@@ -62,7 +37,7 @@ class _Interactions(_Ratings):
         archive = f"{self.name.replace('-', '_')}_lightgcn.zip"
         obtain(self.raw_file_names, self.raw_dir, f"{_LIGHTGCN}/{self.name}", self.root, archive)
 
-    def _read(self) -> HeteroData:
+    def _graphs(self) -> HeteroData:
         train, test = (_pairs(path) for path in self.raw_paths)
         num_users, num_items = (torch.cat([train, test], dim=1).amax(dim=1) + 1).tolist()
         data = HeteroData()
@@ -133,7 +108,7 @@ class AmazonBook(_Interactions):
 # MovieLens -----------------------------------------------------------------------------------------------------
 
 
-class _MovieLens(_Ratings):
+class _MovieLens(WholeDataset):
     archive: str
 
     def download(self) -> None:
@@ -210,7 +185,7 @@ class MovieLens100K(_MovieLens):
     def raw_file_names(self) -> list[str]:
         return ["u.item", "u.user", "u1.base", "u1.test"]
 
-    def _read(self) -> HeteroData:
+    def _graphs(self) -> HeteroData:
         data = HeteroData()
         movies, users = self._rows(0, "|"), self._rows(1, "|")
         data["movie"].x = torch.tensor([[float(genre) for genre in row[6:]] for row in movies])
@@ -244,7 +219,7 @@ class MovieLens1M(_MovieLens):
     def raw_file_names(self) -> list[str]:
         return ["movies.dat", "users.dat", "ratings.dat"]
 
-    def _read(self) -> HeteroData:
+    def _graphs(self) -> HeteroData:
         data = HeteroData()
         movies, users = self._rows(0, "::"), self._rows(1, "::")
         data["movie"].x = _one_hot(row[2] for row in movies)
@@ -295,7 +270,7 @@ class MovieLens(_MovieLens):
     def processed_file_names(self) -> str:
         return f"grapevine_{(self.model_name or 'genres').replace('/', '_')}.pt"
 
-    def _read(self) -> HeteroData:
+    def _graphs(self) -> HeteroData:
         movies, ratings = (_csv(path) for path in self.raw_paths)
         data = HeteroData()
         data["movie"].x = _one_hot(row[2] for row in movies)

@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from grapevine.data import Data, InMemoryDataset
+from grapevine.data import Data
 from grapevine.data.files import google_url
 from grapevine.datasets._parts import obtain_tree
-from grapevine.datasets._published import NamedDataset, rows
+from grapevine.datasets._published import NamedDataset, WholeDataset, rows
 from grapevine.errors import GraphValueError
 from grapevine.io import read_txt_array
 from grapevine.utils import sort_edge_index
@@ -68,7 +68,7 @@ class RelLinkPredDataset(NamedDataset):
         return f"{self.name}()"
 
 
-class DBP15K(InMemoryDataset):
+class DBP15K(WholeDataset):
     """Two graphs of facts in two languages, and which of their entities are the same: 15,000 pairs.
 
     Args:
@@ -106,8 +106,7 @@ class DBP15K(InMemoryDataset):
         if pair not in self.pairs:
             raise GraphValueError(f"expected a pair of {self.pairs}, got {pair!r}")
         self.pair = pair
-        super().__init__(root, transform, pre_transform, force_reload=force_reload)
-        self.load(self.processed_paths[0])
+        super().__init__(root, transform, pre_transform, force_reload)
 
     @property
     def raw_file_names(self) -> list[str]:
@@ -121,30 +120,27 @@ class DBP15K(InMemoryDataset):
         place = google_url("1ggYlYf2_kTyi7oF9g07oTNn3VDhjl7so")
         obtain_tree("DBP15K.zip", "DBP15K", self.raw_dir, place, self.root, "DBP15K")
 
-    def process(self) -> None:
+    def _graphs(self) -> Data:
         folder = Path(self.raw_dir, self.pair)
         words = self._words()
         found: dict[str, Any] = {}
         numbers = []
         for side in (1, 2):
             x, number = _entities(folder / f"id_features_{side}", words)
-            subject, relation, object = read_txt_array(
-                folder / f"triples_{side}", sep="\t", dtype=torch.long
-            ).t()
-            ends = torch.stack([number[subject], number[object]])
-            edge_index, kind = sort_edge_index(ends, relation)
+            facts = read_txt_array(folder / f"triples_{side}", sep="\t", dtype=torch.long).t()
+            edge_index, kind = sort_edge_index(number[facts[::2]], facts[1])
             found |= {f"x{side}": x, f"edge_index{side}": edge_index, f"rel{side}": kind}
             numbers.append(number)
         for split, file in (("train", "train.examples.20"), ("test", "test.examples.1000")):
             first, second, same = read_txt_array(folder / file, sep="\t", dtype=torch.long).t()
             same = same.bool()
             found[f"{split}_y"] = torch.stack([numbers[0][first[same]], numbers[1][second[same]]])
-        self.save(self._kept([Data(**found)]), self.processed_paths[0])
+        return Data(**found)
 
     def _words(self) -> dict[str | None, Tensor]:
         """The vectors of words; that of unknown ones, which has no word in front, under None."""
         found: dict[str | None, Tensor] = {}
-        with Path(self.raw_dir, "sub.glove.300d").open() as file:
+        with Path(self.raw_dir, "sub.glove.300d").open(encoding="utf-8") as file:
             for line in file:
                 cells = line.strip().split(" ")
                 word = cells.pop(0) if len(cells) > 300 else None
@@ -158,7 +154,7 @@ class DBP15K(InMemoryDataset):
 def _entities(file: Path, words: Mapping[str | None, Tensor]) -> tuple[Tensor, Tensor]:
     """The vectors of the words of every entity, (N, W, D), and the row of each id, -1 where there is none."""
     ids, vectors = [], []
-    for line in file.read_text().splitlines():
+    for line in file.read_text(encoding="utf-8").splitlines():
         key, _, name = line.strip().partition("\t")
         ids.append(int(key))
         vectors.append(

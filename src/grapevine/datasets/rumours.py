@@ -13,7 +13,7 @@ from scipy.sparse import load_npz
 from grapevine.data import Data
 from grapevine.data.files import google_url
 from grapevine.datasets._parts import PartsDataset
-from grapevine.datasets._published import fetch
+from grapevine.datasets._published import NamedFolder, fetch
 from grapevine.errors import GraphValueError
 from grapevine.io import read_txt_array
 from grapevine.utils import coalesce
@@ -22,7 +22,7 @@ _DRIVE = {"politifact": "1toou2GO0agoY_OS54LaCWEECQfe93nuq", "gossipcop": "1DkMA
 _FEATURES = ("profile", "spacy", "bert", "content")
 
 
-class UPFD(PartsDataset):
+class UPFD(NamedFolder, PartsDataset):
     """News on Twitter, true or false: a tree from each to those who passed it on; node 0 is the news.
 
     | name       | graphs | nodes, all |
@@ -50,8 +50,6 @@ class UPFD(PartsDataset):
     Source: Dou et al., "User Preference-aware Fake News Detection" (arXiv:2104.12259).
     """
 
-    parts = ("train", "val", "test")
-
     def __init__(
         self,
         root: str,
@@ -71,12 +69,8 @@ class UPFD(PartsDataset):
         super().__init__(root, split, transform, pre_transform, pre_filter, force_reload)
 
     @property
-    def raw_dir(self) -> str:
-        return str(Path(self.root) / self.name / "raw")
-
-    @property
     def processed_dir(self) -> str:
-        return str(Path(self.root) / self.name / "processed" / self.feature)
+        return str(Path(super().processed_dir, self.feature))
 
     @property
     def raw_file_names(self) -> list[str]:

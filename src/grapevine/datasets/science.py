@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from grapevine.data import Data
-from grapevine.datasets._published import PublishedDataset, rows
+from grapevine.datasets._published import FilteredDataset, PublishedDataset, rows
 from grapevine.errors import GraphValueError
 
 
@@ -78,7 +78,7 @@ class AirfRANS(PublishedDataset):
         return f"{type(self).__name__}({len(self)}, task={self.task}, split={self.split})"
 
 
-class BrcaTcga(PublishedDataset):
+class BrcaTcga(FilteredDataset):
     """1,082 patients with breast cancer: the activity of 9,288 genes, 271,771 interactions, and how long they lived.
 
     Args:
@@ -93,16 +93,6 @@ class BrcaTcga(PublishedDataset):
 
     Source: Liu et al., "An Integrated TCGA Pan-Cancer Clinical Data Resource", Cell 173 (2018).
     """
-
-    def __init__(
-        self,
-        root: str,
-        transform: Callable[..., Any] | None = None,
-        pre_transform: Callable[..., Any] | None = None,
-        pre_filter: Callable[..., Any] | None = None,
-        force_reload: bool = False,
-    ) -> None:
-        super().__init__(root, transform, pre_transform, force_reload, pre_filter=pre_filter)
 
     def _archive(self) -> tuple[str, str]:
         return "brca_tcga.zip", "https://zenodo.org/record/8251328/files/brca_tcga.zip?download=1"

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -31,8 +30,6 @@ class Taobao(PublishedDataset):
 
     Source: Zhu et al., "Learning Tree-based Deep Model for Recommender Systems" (arXiv:1801.02294).
     """
-
-    kind = HeteroData
 
     def _archive(self) -> tuple[str, str]:
         place = "https://alicloud-dev.oss-cn-hangzhou.aliyuncs.com"
@@ -77,8 +74,6 @@ class RCDD(PublishedDataset):
 
     Source: Liu et al., "Datasets and Interfaces for Benchmarking Heterogeneous Graph Neural Networks", CIKM 2023.
     """
-
-    kind = HeteroData
 
     @property
     def num_classes(self) -> int:
@@ -146,19 +141,8 @@ class IGMCDataset(NamedDataset):
     Source: Zhang & Chen, "Inductive Matrix Completion Based on Graph Neural Networks" (arXiv:1904.12058).
     """
 
-    kind = HeteroData
     names = ("flixster", "douban", "yahoo_music")
     file = "training_test_dataset.mat"
-
-    def __init__(
-        self,
-        root: str,
-        name: str,
-        transform: Callable[..., Any] | None = None,
-        pre_transform: Callable[..., Any] | None = None,
-        force_reload: bool = False,
-    ) -> None:
-        super().__init__(root, name.replace("-", "_"), transform, pre_transform, force_reload)
 
     def _urls(self) -> Mapping[str, str]:
         return {self.file: f"https://github.com/muhanzhang/IGMC/raw/master/raw_data/{self.name}/{self.file}"}

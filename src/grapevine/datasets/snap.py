@@ -13,7 +13,7 @@ from torch import Tensor
 from grapevine.data import Data
 from grapevine.data.files import extract_tar
 from grapevine.datasets._published import NamedDataset, fetch, rows
-from grapevine.io import download_file, find
+from grapevine.io.download import fetched
 from grapevine.utils import coalesce
 
 _URL = "https://snap.stanford.edu/data"
@@ -104,11 +104,8 @@ class SNAPDataset(NamedDataset):
         if not archive.endswith(".tar.gz"):
             fetch(self._urls(), None, Path(self.raw_dir), self.root, self.name)
             return
-        here = find(archive, self.root)
-        path = here or download_file(archive, Path(self.raw_dir), f"{_URL}/{archive}")
-        extract_tar(str(path), self.raw_dir, log=False)
-        if here is None:
-            path.unlink()
+        with fetched(archive, Path(self.raw_dir), f"{_URL}/{archive}", self.root) as path:
+            extract_tar(str(path), self.raw_dir, log=False)
 
     def _read(self, folder: Path) -> list[Data]:
         path = folder / self.raw_file_names[0]
@@ -153,7 +150,7 @@ def _egos(folder: Path, with_features: bool) -> Iterator[EgoData]:
 
 
 def _feature_names(file: Path) -> list[str]:
-    return [line.partition(" ")[2] for line in file.read_text().splitlines() if line]
+    return [line.partition(" ")[2] for line in file.read_text(encoding="utf-8").splitlines() if line]
 
 
 def _features(table: list[list[str]], names: list[str], column: dict[str, int]) -> Tensor:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-from abc import abstractmethod
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,11 +11,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from grapevine.data import Data, InMemoryDataset, TemporalData
-from grapevine.datasets._published import NamedFolder
+from grapevine.data import Data, TemporalData
+from grapevine.datasets._published import NamedFolder, WholeDataset
 from grapevine.errors import GraphValueError
-from grapevine.io import download_file, find, obtain
-from grapevine.io.download import write_whole
+from grapevine.io import find, obtain
+from grapevine.io.download import fetched, write_whole
 
 _SNAP = "https://snap.stanford.edu/data"
 
@@ -27,40 +26,14 @@ def _unpacked(name: str, into: str, root: str) -> None:
     if (plain := find(name, root)) is not None:
         write_whole(target, plain.open("rb"))
         return
-    here = find(f"{name}.gz", root)
-    packed = here or download_file(f"{name}.gz", Path(into), f"{_SNAP}/{name}.gz")
-    with gzip.open(packed) as source:
+    with (
+        fetched(f"{name}.gz", Path(into), f"{_SNAP}/{name}.gz", root) as packed,
+        gzip.open(packed) as source,
+    ):
         write_whole(target, source)
-    if here is None:
-        packed.unlink()
 
 
-class _Events(InMemoryDataset):
-    """One stream of events, read from one file by `_read`."""
-
-    def __init__(
-        self,
-        root: str,
-        transform: Callable[..., Any] | None,
-        pre_transform: Callable[..., Any] | None,
-        force_reload: bool,
-    ) -> None:
-        super().__init__(root, transform, pre_transform, force_reload=force_reload)
-        self.load(self.processed_paths[0], data_cls=TemporalData)
-
-    @property
-    def processed_file_names(self) -> str:
-        return "grapevine.pt"
-
-    @abstractmethod
-    def _read(self) -> TemporalData: ...
-
-    def process(self) -> None:
-        data = self._read()
-        self.save(self._kept([data]), self.processed_paths[0])
-
-
-class CollegeMsg(_Events):
+class CollegeMsg(WholeDataset):
     """Private messages among 1,899 students: 59,835 in 193 days.
 
     Args:
@@ -80,15 +53,6 @@ class CollegeMsg(_Events):
     Source: Panzarasa et al., "Patterns and dynamics of users' behavior and interaction", 2009.
     """
 
-    def __init__(
-        self,
-        root: str,
-        transform: Callable[..., Any] | None = None,
-        pre_transform: Callable[..., Any] | None = None,
-        force_reload: bool = False,
-    ) -> None:
-        super().__init__(root, transform, pre_transform, force_reload)
-
     @property
     def raw_file_names(self) -> str:
         return "CollegeMsg.txt"
@@ -96,13 +60,13 @@ class CollegeMsg(_Events):
     def download(self) -> None:
         _unpacked("CollegeMsg.txt", self.raw_dir, self.root)
 
-    def _read(self) -> TemporalData:
+    def _graphs(self) -> TemporalData:
         src, dst, t = torch.from_numpy(np.loadtxt(self.raw_paths[0], dtype=np.int64, ndmin=2)).unbind(1)
         first = torch.minimum(src, dst).min()
         return TemporalData(src - first, dst - first, t.clone())
 
 
-class JODIEDataset(NamedFolder, _Events):
+class JODIEDataset(NamedFolder, WholeDataset):
     """Users and what they use, as streams of events: edits, posts, actions in courses, songs.
 
     | name      | users and items | events    | features |
@@ -154,7 +118,7 @@ class JODIEDataset(NamedFolder, _Events):
     def download(self) -> None:
         obtain([self.raw_file_names], self.raw_dir, "http://snap.stanford.edu/jodie", self.root)
 
-    def _read(self) -> TemporalData:
+    def _graphs(self) -> TemporalData:
         # The header names one column of features, whatever their number.
         table = torch.from_numpy(np.loadtxt(self.raw_paths[0], delimiter=",", skiprows=1, ndmin=2))
         src, dst, t, y = table[:, :4].long().t().contiguous()
@@ -164,7 +128,7 @@ class JODIEDataset(NamedFolder, _Events):
         return f"{self.name.capitalize()}()"
 
 
-class BitcoinOTC(InMemoryDataset):
+class BitcoinOTC(WholeDataset):
     """Who trusts whom with bitcoins: 138 graphs of the same 6,005 nodes, one for each 13.8 days.
 
     An edge, rated from -10 to 10, belongs to the graph of its time and to those that follow within the window.
@@ -198,8 +162,7 @@ class BitcoinOTC(InMemoryDataset):
         force_reload: bool = False,
     ) -> None:
         self.edge_window_size = edge_window_size
-        super().__init__(root, transform, pre_transform, force_reload=force_reload)
-        self.load(self.processed_paths[0])
+        super().__init__(root, transform, pre_transform, force_reload)
 
     @property
     def raw_file_names(self) -> str:
@@ -217,7 +180,7 @@ class BitcoinOTC(InMemoryDataset):
     def download(self) -> None:
         _unpacked(self.raw_file_names, self.raw_dir, self.root)
 
-    def process(self) -> None:
+    def _graphs(self) -> list[Data]:
         table = torch.from_numpy(np.loadtxt(self.raw_paths[0], delimiter=",", ndmin=2))
         edge_index = table[:, :2].long().t().contiguous()
         edge_index = edge_index - edge_index.min()
@@ -228,7 +191,7 @@ class BitcoinOTC(InMemoryDataset):
             graph = Data(edge_index=edge_index[:, mask], edge_attr=table[mask, 2].long())
             graph.num_nodes = int(edge_index.max()) + 1
             graphs.append(graph)
-        self.save(self._kept(graphs), self.processed_paths[0])
+        return graphs
 
 
 def _steps(t: Tensor, length: float) -> Tensor:

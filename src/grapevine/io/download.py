@@ -7,6 +7,7 @@ import os
 import shutil
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -89,15 +90,33 @@ def obtain_archive(
             if path.exists():
                 write_whole(target / path.name, path.open("rb"))
         return
-    found = None if root is None else find(archive, root)
-    file = found or download_file(archive, target, f"{url}/{archive}", (sha256 or {}).get(archive))
-    with zipfile.ZipFile(file) as contents:
+    checksum = (sha256 or {}).get(archive)
+    with (
+        fetched(archive, target, f"{url}/{archive}", root, checksum) as file,
+        zipfile.ZipFile(file) as contents,
+    ):
         members = {Path(member).name: member for member in contents.namelist()}
         if names[0] not in members:
             raise DownloadError(f"{file}: expected a zip that holds {names[0]!r}, got {sorted(members)}")
         for name in reversed(names):
             if name in members:
                 write_whole(target / name, contents.open(members[name]))
+
+
+@contextmanager
+def fetched(
+    name: str, into: Path, url: str, root: PathLike | None, sha256: str | None = None
+) -> Iterator[Path]:
+    """An archive of this machine, or one that is downloaded into a folder and removed once it is read.
+
+    Arguments as for `download_file`; `root` is the dataset's root folder, None looks nowhere on this machine.
+
+    Raises:
+        DownloadError: if it is missing here and the download fails.
+    """
+    found = None if root is None else find(name, root)
+    file = found or download_file(name, into, url, sha256)
+    yield file
     if found is None:
         file.unlink()
 

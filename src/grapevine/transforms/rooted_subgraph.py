@@ -30,9 +30,7 @@ class RootedSubgraphData(Data):
     def __inc__(self, key: str, value: Any, *args: Any, **kwargs: Any) -> Any:
         if key == "sub_edge_index":
             return self.n_id.size(0)
-        if key in ("n_sub_batch", "e_sub_batch"):
-            return 1 + int(self.n_sub_batch[-1])
-        if key == "n_id":
+        if key in ("n_sub_batch", "e_sub_batch", "n_id"):
             return self.num_nodes
         if key == "e_id":
             return self.num_edges

@@ -9,14 +9,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch.nn import Parameter, ReLU
-from torch.nn.parameter import UninitializedParameter, is_lazy
 
 from grapevine.edges import Edges
+from grapevine.nn._waiting import Waiting
 from grapevine.nn.conv.gcn_conv import NormalizedConv
 from grapevine.nn.inits import glorot, zeros
 
 
-class ARMAConv(NormalizedConv):
+class ARMAConv(Waiting, NormalizedConv):
     r"""Auto-regressive moving average filters: the mean of parallel stacks of recursive layers.
 
     .. math::
@@ -53,6 +53,8 @@ class ARMAConv(NormalizedConv):
 
     add_self_loops = False
 
+    init_weight: Tensor
+    root_weight: Tensor
     bias: Tensor | None
 
     def __init__(
@@ -77,49 +79,23 @@ class ARMAConv(NormalizedConv):
         self.dropout = dropout
         distinct = 1 if shared_weights else num_layers
         self.weight = Parameter(torch.empty(max(1, distinct - 1), num_stacks, out_channels, out_channels))
-        self.init_weight: Tensor = UninitializedParameter()
-        self.root_weight: Tensor = UninitializedParameter()
+        self._wait(in_channels)
         self.register_parameter(
             "bias", Parameter(torch.empty(distinct, num_stacks, 1, out_channels)) if bias else None
         )
-        if in_channels > 0:
-            self._materialize(in_channels)
-        else:
-            self._hook = self.register_forward_pre_hook(self.initialize_parameters)
         self.reset_parameters()
 
-    def _materialize(self, in_channels: int) -> None:
-        stacks, distinct = self.num_stacks, 1 if self.shared_weights else self.num_layers
-        assert isinstance(self.init_weight, UninitializedParameter)
-        assert isinstance(self.root_weight, UninitializedParameter)
-        self.init_weight.materialize((stacks, in_channels, self.out_channels))
-        self.root_weight.materialize((distinct, stacks, in_channels, self.out_channels))
-
-    @torch.no_grad()
-    def initialize_parameters(self, module: torch.nn.Module, input: tuple[Tensor, ...]) -> None:
-        """Gives waiting matrices their size, from the features `input[0]`, and their first numbers."""
-        if is_lazy(self.init_weight):
-            self._materialize(input[0].size(-1))
-            glorot(self.init_weight)
-            glorot(self.root_weight)
-        self._hook.remove()
-        del self._hook
-
-    def _load_from_state_dict(
-        self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any
-    ) -> None:
-        weight = state_dict.get(f"{prefix}init_weight")
-        if weight is not None and is_lazy(self.init_weight) and not is_lazy(weight):
-            self._materialize(weight.size(1))
-        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
+    def _sizes(self, channels: int) -> dict[str, tuple[int, ...]]:
+        first = (self.num_stacks, channels, self.out_channels)
+        distinct = 1 if self.shared_weights else self.num_layers
+        return {"init_weight": first, "root_weight": (distinct, *first)}
 
     def reset_parameters(self) -> None:
         """Draws new numbers."""
         super().reset_parameters()
         glorot(self.weight)
-        if not is_lazy(self.init_weight):
-            glorot(self.init_weight)
-            glorot(self.root_weight)
+        if not self._waits():
+            self._draw()
         zeros(self.bias)
 
     def forward(self, x: Tensor, edge_index: Tensor | Edges, edge_weight: Tensor | None = None) -> Tensor:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import Parameter
-from torch.nn.parameter import UninitializedParameter, is_lazy
 
+from grapevine.nn._waiting import Waiting
 from grapevine.nn.dense.linear import Linear
-from grapevine.nn.inits import glorot, zeros
+from grapevine.nn.inits import zeros
 from grapevine.nn.message_passing import MessagePassing
 
 
-class GMMConv(MessagePassing):
+class GMMConv(Waiting, MessagePassing):
     r"""Averages the neighbours, mapped by matrices that Gaussians of the edge's pseudo-coordinates weigh.
 
     .. math::
@@ -54,6 +53,8 @@ class GMMConv(MessagePassing):
     Source: "Geometric Deep Learning on Graphs and Manifolds using Mixture Model CNNs" (arXiv:1611.08402).
     """
 
+    _channel_axis = 0
+
     g: Tensor
     mu: Tensor
     sigma: Tensor
@@ -81,55 +82,24 @@ class GMMConv(MessagePassing):
         self.rel_in_channels, target = (
             (in_channels, in_channels) if isinstance(in_channels, int) else in_channels
         )
-
-        waits = self.rel_in_channels <= 0
-        for name, shape in self._shapes().items():
-            setattr(self, name, UninitializedParameter() if waits else Parameter(torch.empty(shape)))
-        if waits:
-            self._hook = self.register_forward_pre_hook(self.initialize_parameters)
+        self._wait(self.rel_in_channels)
         self.root = (
             Linear(target, out_channels, bias=False, weight_initializer="glorot") if root_weight else None
         )
         self.register_parameter("bias", Parameter(torch.empty(out_channels)) if bias else None)
         self.reset_parameters()
 
-    def _shapes(self) -> dict[str, tuple[int, ...]]:
-        channels, out, kernel_size = self.rel_in_channels, self.out_channels, self.kernel_size
-        gaussians = (
-            (channels, out, kernel_size, self.dim) if self.separate_gaussians else (kernel_size, self.dim)
-        )
-        return {"g": (channels, out * kernel_size), "mu": gaussians, "sigma": gaussians}
-
-    @torch.no_grad()
-    def initialize_parameters(self, module: Any, input: Sequence[Any]) -> None:
-        """Gives waiting parameters their size, from the features `input[0]`, and their first numbers."""
-        x = input[0]
-        self._materialize((x if isinstance(x, Tensor) else x[0]).shape[-1])
-        for parameter in (self.g, self.mu, self.sigma):
-            glorot(parameter)
-
-    def _materialize(self, channels: int) -> None:
-        self.rel_in_channels = channels
-        for name, shape in self._shapes().items():
-            getattr(self, name).materialize(shape)
-        self._hook.remove()
-        del self._hook
-
-    def _load_from_state_dict(
-        self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any
-    ) -> None:
-        g = state_dict.get(f"{prefix}g")
-        if is_lazy(self.g) and g is not None and not is_lazy(g):
-            self._materialize(g.shape[0])
-        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
+    def _sizes(self, channels: int) -> dict[str, tuple[int, ...]]:
+        gaussians: tuple[int, ...] = (self.kernel_size, self.dim)
+        if self.separate_gaussians:
+            gaussians = (channels, self.out_channels, *gaussians)
+        return {"g": (channels, self.out_channels * self.kernel_size), "mu": gaussians, "sigma": gaussians}
 
     def reset_parameters(self) -> None:
         """Draws new numbers."""
         super().reset_parameters()
-        if not is_lazy(self.g):
-            glorot(self.g)
-            glorot(self.mu)
-            glorot(self.sigma)
+        if not self._waits():
+            self._draw()
         if self.root is not None:
             self.root.reset_parameters()
         zeros(self.bias)

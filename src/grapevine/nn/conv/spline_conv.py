@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import Parameter
-from torch.nn.parameter import UninitializedParameter, is_lazy
 
 from grapevine.errors import GraphValueError
+from grapevine.nn._waiting import Waiting
 from grapevine.nn.dense.linear import Linear
 from grapevine.nn.inits import uniform, zeros
 from grapevine.nn.message_passing import MessagePassing
 from grapevine.utils.repeat import repeat
 
 
-class SplineConv(MessagePassing):
+class SplineConv(Waiting, MessagePassing):
     r"""Averages the neighbours, each mapped by a matrix that depends smoothly on the edge's pseudo-coordinates.
 
     .. math::
@@ -95,42 +94,23 @@ class SplineConv(MessagePassing):
         self.register_buffer("is_open_spline", torch.tensor([o for _, o in self._axes], dtype=torch.uint8))
 
         source, target = (in_channels, in_channels) if isinstance(in_channels, int) else in_channels
-        if source > 0:
-            self.weight = Parameter(torch.empty(self.K, source, out_channels))
-        else:
-            self.weight = UninitializedParameter()
-            self._hook = self.register_forward_pre_hook(self.initialize_parameters)
+        self._wait(source)
         if root_weight:
             self.lin = Linear(target, out_channels, bias=False, weight_initializer="uniform")
         self.register_parameter("bias", Parameter(torch.empty(out_channels)) if bias else None)
         self.reset_parameters()
 
-    @torch.no_grad()
-    def initialize_parameters(self, module: Any, input: Sequence[Any]) -> None:
-        """Gives a waiting weight its size, from the features `input[0]`, and its first numbers."""
-        x = input[0]
-        self._materialize((x if isinstance(x, Tensor) else x[0]).shape[-1])
+    def _sizes(self, channels: int) -> dict[str, tuple[int, ...]]:
+        return {"weight": (self.K, channels, self.out_channels)}
+
+    def _draw(self) -> None:
         uniform(self.weight.shape[0] * self.weight.shape[1], self.weight)
-
-    def _materialize(self, channels: int) -> None:
-        assert isinstance(self.weight, UninitializedParameter)
-        self.weight.materialize((self.K, channels, self.out_channels))
-        self._hook.remove()
-        del self._hook
-
-    def _load_from_state_dict(
-        self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any
-    ) -> None:
-        weight = state_dict.get(f"{prefix}weight")
-        if is_lazy(self.weight) and weight is not None and not is_lazy(weight):
-            self._materialize(weight.shape[1])
-        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 
     def reset_parameters(self) -> None:
         """Draws new numbers."""
         super().reset_parameters()
-        if not is_lazy(self.weight):
-            uniform(self.weight.shape[0] * self.weight.shape[1], self.weight)
+        if not self._waits():
+            self._draw()
         if self.root_weight:
             self.lin.reset_parameters()
         zeros(self.bias)

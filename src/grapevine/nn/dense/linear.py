@@ -9,14 +9,15 @@ from typing import Any, cast
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.nn.parameter import Parameter, UninitializedParameter, is_lazy
+from torch.nn import Parameter
 
 from grapevine.engine import must_be_plain
 from grapevine.errors import GraphValueError
 from grapevine.nn import inits
+from grapevine.nn._waiting import Waiting
 
 
-class _LazyWeight(torch.nn.Module):
+class _WaitingWeight(Waiting):
     """A module whose `weight` waits for the first input where `in_channels` is -1."""
 
     in_channels: int
@@ -25,43 +26,20 @@ class _LazyWeight(torch.nn.Module):
     weight_initializer: str | None
     bias_initializer: str | None
 
-    def _weight_size(self) -> tuple[int, ...]:
-        raise AssertionError("each subclass has its own")
-
     def _start(self, in_channels: int, bias_size: tuple[int, ...] | None) -> None:
-        self.in_channels = in_channels
-        if in_channels > 0:
-            self.weight = Parameter(torch.empty(self._weight_size()))
-        else:
-            self._wait()
+        self._wait(in_channels)
         self.register_parameter("bias", None if bias_size is None else Parameter(torch.empty(bias_size)))
         self.reset_parameters()
 
-    def _wait(self) -> None:
+    def _wait(self, channels: int = -1) -> None:
         self.in_channels = -1
-        self.weight = UninitializedParameter()
-        if not hasattr(self, "_hook"):
-            self._hook = self.register_forward_pre_hook(self.initialize_parameters)
+        super()._wait(channels)
 
-    def _materialize(self, in_channels: int) -> None:
-        self.in_channels = in_channels
-        assert isinstance(self.weight, UninitializedParameter)
-        self.weight.materialize(self._weight_size())
-        if hasattr(self, "_hook"):
-            self._hook.remove()
-            del self._hook
+    def _materialize(self, channels: int) -> None:
+        self.in_channels = channels
+        super()._materialize(channels)
 
-    @torch.no_grad()
-    def initialize_parameters(self, module: torch.nn.Module | None, input: Sequence[Tensor]) -> None:
-        """Gives a waiting weight its size, from the features `input[0]`, and its first numbers."""
-        if is_lazy(self.weight):
-            self._materialize(input[0].size(-1))
-            self.reset_parameters()
-
-    def reset_parameters(self) -> None:
-        """Draws new numbers."""
-        if is_lazy(self.weight):
-            return
+    def _draw(self) -> None:
         fan = self.in_channels
         match self.weight_initializer:
             case "glorot":
@@ -76,19 +54,10 @@ class _LazyWeight(torch.nn.Module):
             case None:
                 inits.uniform(fan, self.bias)
 
-    def _save_to_state_dict(self, destination: dict[str, Any], prefix: str, keep_vars: bool) -> None:
-        # A waiting weight is saved as such: it cannot be detached.
-        super()._save_to_state_dict(destination, prefix, keep_vars or is_lazy(self.weight))
-
-    def _load_from_state_dict(
-        self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any
-    ) -> None:
-        weight = state_dict.get(f"{prefix}weight")
-        if weight is not None and is_lazy(weight):
-            self._wait()
-        elif weight is not None and is_lazy(self.weight):
-            self._materialize(weight.size(1))
-        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
+    def reset_parameters(self) -> None:
+        """Draws new numbers."""
+        if not self._waits():
+            self._draw()
 
 
 def _known(initializer: str | None, *known: str) -> str | None:
@@ -99,7 +68,7 @@ def _known(initializer: str | None, *known: str) -> str | None:
     return initializer
 
 
-class Linear(_LazyWeight):
+class Linear(_WaitingWeight):
     r"""A linear map of the last dimension.
 
     .. math::
@@ -141,8 +110,8 @@ class Linear(_LazyWeight):
         self.bias_initializer = _known(bias_initializer, "zeros")
         self._start(in_channels, (out_channels,) if bias else None)
 
-    def _weight_size(self) -> tuple[int, ...]:
-        return (self.out_channels, self.in_channels)
+    def _sizes(self, channels: int) -> dict[str, tuple[int, ...]]:
+        return {"weight": (self.out_channels, channels)}
 
     def forward(self, x: Tensor) -> Tensor:
         return F.linear(x, self.weight, self.bias)
@@ -152,7 +121,7 @@ class Linear(_LazyWeight):
         return f"{self.__class__.__name__}({sizes})"
 
 
-class HeteroLinear(_LazyWeight):
+class HeteroLinear(_WaitingWeight):
     r"""A linear map of its own for each type of row.
 
     .. math::
@@ -196,8 +165,8 @@ class HeteroLinear(_LazyWeight):
         self.bias_initializer = _known(kwargs.get("bias_initializer"), "zeros")
         self._start(in_channels, (num_types, out_channels) if kwargs.get("bias", True) else None)
 
-    def _weight_size(self) -> tuple[int, ...]:
-        return (self.num_types, self.in_channels, self.out_channels)
+    def _sizes(self, channels: int) -> dict[str, tuple[int, ...]]:
+        return {"weight": (self.num_types, channels, self.out_channels)}
 
     def forward(self, x: Tensor, type_vec: Tensor) -> Tensor:
         if must_be_plain():  # no size may depend on values: every matrix for every row

@@ -169,8 +169,8 @@ class ViS_MP(nn.Module):
         GraphValueError: where the heads do not divide the channels.
     """
 
-    #: Parts of `f_proj`.
-    parts = 1
+    #: Whether the edges learn from the vectors at one end too.
+    vertex = False
 
     def __init__(
         self,
@@ -201,10 +201,13 @@ class ViS_MP(nn.Module):
         self.dv_proj = nn.Linear(F, F)
         self.s_proj = nn.Linear(F, F * 2)
         if not last_layer:
-            self.f_proj = nn.Linear(F, F * self.parts)
+            self.f_proj = nn.Linear(F, F * (2 if self.vertex else 1))
             self.w_src_proj = nn.Linear(F, F, bias=False)
             self.w_trg_proj = nn.Linear(F, F, bias=False)
         self.o_proj = nn.Linear(F, F * 3)
+        if self.vertex and not last_layer:
+            self.t_src_proj = nn.Linear(F, F, bias=False)
+            self.t_trg_proj = nn.Linear(F, F, bias=False)
 
     def forward(
         self, x: Tensor, vec: Tensor, edges: Edges, r_ij: Tensor, f_ij: Tensor, d_ij: Tensor
@@ -247,21 +250,7 @@ class ViS_MP(nn.Module):
 class ViS_MP_Vertex(ViS_MP):
     """As `ViS_MP`, where the edges also learn from two maps of the vectors at their destination."""
 
-    parts = 2
-
-    def __init__(
-        self,
-        num_heads: int,
-        hidden_channels: int,
-        cutoff: float,
-        vecnorm_type: str | None,
-        trainable_vecnorm: bool,
-        last_layer: bool = False,
-    ) -> None:
-        super().__init__(num_heads, hidden_channels, cutoff, vecnorm_type, trainable_vecnorm, last_layer)
-        if not last_layer:
-            self.t_src_proj = nn.Linear(hidden_channels, hidden_channels, bias=False)
-            self.t_trg_proj = nn.Linear(hidden_channels, hidden_channels, bias=False)
+    vertex = True
 
     def _angles(self, vec: Tensor, edges: Edges, f_ij: Tensor, d_ij: Tensor) -> Tensor:
         f1, f2 = self.act(self.f_proj(f_ij)).chunk(2, dim=-1)

@@ -111,6 +111,8 @@ class GPSE(Module):
         self.repr_type = repr_type
         self.bernoulli_threshold = bernoulli_threshold
         common: dict[str, Any] = {"has_bn": has_bn, "has_l2norm": has_l2norm, "dropout": dropout}
+        self.pre_mp: LinearStack | None = None
+        self.mp: ConvStack | None = None
         if layers_pre_mp > 0:
             self.pre_mp = LinearStack(
                 dim_in, dim_inner, dim_inner, layers_pre_mp, act=act, final_act=final_act, **common
@@ -147,6 +149,9 @@ class GPSE(Module):
                 ``"chembl"``.
             root: folder that holds, or receives, the checkpoint ``gpse_model_{name}_1.0.pt``.
 
+        Returns:
+            the model, for evaluation.
+
         Raises:
             GraphValueError: for another name.
         """
@@ -161,9 +166,8 @@ class GPSE(Module):
         return model.eval()
 
     def forward(self, batch: Any) -> tuple[Tensor, Tensor]:
-        x = batch.x
-        for name, stack in self.named_children():
-            x = x if name == "post_mp" else stack(x, batch.edge_index)
+        x = batch.x if self.pre_mp is None else self.pre_mp(batch.x)
+        x = x if self.mp is None else self.mp(x, batch.edge_index)
         found: tuple[Tensor, Tensor] = self.post_mp(x, batch)
         return found
 
@@ -218,7 +222,7 @@ class LinearStack(Module):
             layer = _Layer(model, sizes[i + 1], has_bn, has_l2norm, dropout, activation)
             self.add_module(f"Layer_{i}", layer)
 
-    def forward(self, x: Tensor, edge_index: Any = None) -> Tensor:
+    def forward(self, x: Tensor) -> Tensor:
         for layer in self.children():
             x = layer(x)
         return x
@@ -375,12 +379,12 @@ class GPSENodeEncoder(Module):
             raise GraphValueError(f"expected dim_pe_out below dim_emb={dim_emb}, got {dim_pe_out}")
         if model_type not in ("mlp", "linear"):
             raise GraphValueError(f"expected model_type 'mlp' or 'linear', got {model_type!r}")
-        if expand_x and dim_in is None:
-            raise GraphValueError(
-                "expected dim_in with expand_x=True, got None; it is the number of features of x"
-            )
         self.expand_x = expand_x
-        if expand_x and dim_in is not None:
+        if expand_x:
+            if dim_in is None:
+                raise GraphValueError(
+                    "expected dim_in with expand_x=True, got None; it is the number of features of x"
+                )
             self.linear_x = Linear(dim_in, dim_emb - dim_pe_out)
         self.raw_norm = BatchNorm1d(dim_pe_in) if norm_type == "batchnorm" else None
         self.dropout_be = Dropout(dropout_be)

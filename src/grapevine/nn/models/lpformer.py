@@ -126,7 +126,8 @@ class LPFormer(Module):
     ) -> Tensor:
         """Personalised PageRank of each node, sparse (N, N): `utils.get_ppr` as a matrix."""
         index, value = get_ppr(edge_index.cpu(), alpha=alpha, eps=eps, num_nodes=num_nodes)
-        return torch.sparse_coo_tensor(index, value, (num_nodes, num_nodes), check_invariants=False)
+        matrix = torch.sparse_coo_tensor(index, value, (num_nodes, num_nodes), check_invariants=False)
+        return matrix.coalesce()  # once, not in every forward pass
 
     def _around(self, batch: Tensor, h: Tensor, pair: Tensor, edge_index: Any, ppr_matrix: Tensor) -> Tensor:
         """What the attention to the nodes around each link tells, (B, H)."""
@@ -152,7 +153,8 @@ class LPFormer(Module):
         """Common neighbours, neighbours of one end, and others: links (e,), nodes (e,), both PageRanks (e, 2)."""
         adjacent = _compressed(_pairs(edge_index), num_nodes)
         rank = ppr_matrix.coalesce()
-        ranks = [_rows(_compressed(rank.indices(), num_nodes), end, rank.values()) for end in batch]
+        reached = _compressed(rank.indices(), num_nodes)
+        ranks = [_rows(reached, end, rank.values()) for end in batch]
         near, ends = torch.cat([_rows(adjacent, end)[0] for end in batch]).unique(return_counts=True)
         of_near = torch.stack([_lookup(*each, near) for each in ranks], dim=1)
         least = of_near.amin(dim=1)

@@ -122,14 +122,11 @@ class GroupAddRev(torch.nn.Module):
             )
 
         def cut(value: Any) -> list[Any]:
-            axis = (
-                self.split_dim + (value.dim() if self.split_dim < 0 else 0)
-                if isinstance(value, Tensor)
-                else -1
-            )
-            if axis < 0 or axis >= value.dim() or value.shape[axis] != channels:
-                return [value] * self.num_groups
-            return list(value.chunk(self.num_groups, dim=axis))
+            if isinstance(value, Tensor):
+                axis = self.split_dim + (value.dim() if self.split_dim < 0 else 0)
+                if 0 <= axis < value.dim() and value.shape[axis] == channels:
+                    return list(value.chunk(self.num_groups, dim=axis))
+            return [value] * self.num_groups
 
         cuts = [cut(value) for value in args]
         return cut(x), [tuple(each[g] for each in cuts) for g in range(self.num_groups)]
