@@ -2,7 +2,8 @@
 
 A power-law graph (1 M nodes, 20 M edges, as in `benchmarks.sampling`, 100 float32 features) in two parts by hash, so
 that half of all edges are cut. Batches of 1,024 random seeds, fan-outs [15, 10, 5] without replacement, one thread per
-rank, exchanges over the loopback device. Rates are totals over all ranks; medians over repetitions that take turns.
+rank, exchanges over the loopback device; ranks that exchange sample two batches at once, as loaders do. Rates are
+totals over all ranks; medians over repetitions that take turns.
 Where ranks need nothing of each other, each also samples alone, in turns with both at once: "times one rank" compares
 what happened within a second; "two processes that share nothing" shows what the machine's memory allows.
 
@@ -13,6 +14,7 @@ what happened within a second; "two processes that share nothing" shows what the
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import statistics
@@ -21,6 +23,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +33,16 @@ from rich.table import Table
 
 from benchmarks.sampling import FANOUTS, power_law
 from grapevine.data import Data
-from grapevine.distributed import DistGraph, DistNeighborLoader, DistNeighborSampler, World, init, partition
+from grapevine.distributed import (
+    DistGraph,
+    DistNeighborLoader,
+    DistNeighborSampler,
+    Exchange,
+    Metrics,
+    World,
+    init,
+    partition,
+)
 
 BATCH = 1024
 #: What is measured: name, ranks, topology, where features are ("apart": as on two hosts), whether features are loaded.
@@ -95,35 +107,45 @@ def in_turns(world: World, batches: int, step: Callable[[int], tuple[int, int]])
     return turns
 
 
-def timed(world: World, batches: int, step: Callable[[int], tuple[int, int]]) -> dict[str, Any]:
-    """Seeds and edges per second of this rank, from a common start to its own end."""
-    for k in range(5):
-        step(-1 - k)
+def timed(world: World, batches: int, *steps: Callable[[int], tuple[int, int]]) -> dict[str, Any]:
+    """Seeds and edges per second of this rank, from a common start to its own end; a thread for each of `steps`."""
+    for step in steps:
+        for k in range(5):
+            step(-1 - k)
     world.barrier()
-    start, edges, seeds = time.perf_counter(), 0, 0
-    for k in range(batches):
-        more = step(k)
-        seeds, edges = seeds + more[0], edges + more[1]
+    start = time.perf_counter()
+    with ThreadPoolExecutor(len(steps)) as pool:
+        turns = pool.map(lambda n: [steps[n](k) for k in range(n, batches, len(steps))], range(len(steps)))
+        seeds, edges = map(sum, zip(*itertools.chain(*turns)))
     return {"seconds": time.perf_counter() - start, "seeds": seeds, "edges": edges}
 
 
 def sampling(world: World, graph: DistGraph, batches: int) -> dict[str, Any]:
     """The sampler alone."""
-    sampler = DistNeighborSampler(graph, FANOUTS)
+    sampler, metrics = DistNeighborSampler(graph, FANOUTS), Metrics()
     g = torch.Generator().manual_seed(world.rank)
-
-    def step(k: int) -> tuple[int, int]:
-        seeds = torch.randperm(graph.num_nodes[None], generator=g)[:BATCH] if k < 0 else chosen[k]
-        out: Any = sampler.sample({None: seeds}, None, 1000 * world.rank + k)
-        return seeds.numel(), out.row.numel()
-
     chosen = torch.randint(graph.num_nodes[None], (batches, BATCH), generator=g)
-    out = timed(world, batches, step)
-    if sampler.exchange is None and world.size > 1:
-        out["turns"] = in_turns(world, batches, step)
-    if sampler.exchange is not None:
-        out["sent"] = sampler.exchange.metrics.dict()["sent_bytes"] / (batches + 5)
-        out["waited"] = sampler.exchange.metrics.dict()["wait_seconds"] / (batches + 5)
+    exchanges: list[Any] = (
+        [None] if graph.replicated else [Exchange(world, f"lane {n}", metrics=metrics) for n in (0, 1)]
+    )
+
+    def stepping(exchange: Exchange | None) -> Callable[[int], tuple[int, int]]:
+        mine = sampler.over(exchange)
+
+        def step(k: int) -> tuple[int, int]:
+            out: Any = mine.sample({None: chosen[k]}, None, 1000 * world.rank + k)
+            return chosen[k].numel(), out.row.numel()
+
+        return step
+
+    steps = [stepping(exchange) for exchange in exchanges]
+    out = timed(world, batches, *steps)
+    if graph.replicated and world.size > 1:
+        out["turns"] = in_turns(world, batches, steps[0])
+    else:
+        found = metrics.dict()
+        out |= {name: found[key] / (batches + 5 * len(steps))
+                for name, key in (("sent", "sent_bytes"), ("waited", "wait_seconds"))}  # fmt: skip
     return out
 
 

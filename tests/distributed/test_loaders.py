@@ -59,7 +59,7 @@ SEVERAL = [(("several", ("paper", "train_mask")), options) for options in (
 CASES: list[Any] = [(("one", "train_mask"), options) for options in (
     {"num_neighbors": [4, 3]},
     {"num_neighbors": [-1, -1], "drop_last": True},
-    {"num_neighbors": [4, 3], "replace": True},
+    {"num_neighbors": [4, 3], "replace": True, "prefetch_threads": 3},
     {"num_neighbors": [3, 3, 2], "disjoint": True},
     {"num_neighbors": [4, 3], "weight_attr": "weight_of_edge"},
     {"num_neighbors": [4, 3], "subgraph_type": "induced", "weight_attr": "weight_of_edge"},

@@ -134,15 +134,16 @@ class Exchange:
             self._started = out
         return out
 
-    def quit(self, cause: str) -> None:
+    def quit(self, cause: str | None = None) -> None:
         """Tells all ranks, in what they wait for next, that this one gives up; they raise what `cause` says.
 
         Args:
-            cause: for their messages.
+            cause: for their messages; None: they know already.
         """
         if self.gone or self.world.size == 1:
             return
-        self.world.report(f"step {self.step}: {cause}")
+        if cause is not None:
+            self.world.report(f"step {self.step}: {cause}")
         head = [MAGIC, self.step, 0, *_packed(QUIT), 0, 1, 0, 0, 0]
         nothing = [torch.empty(0, dtype=torch.uint8)] * self.world.size
         try:

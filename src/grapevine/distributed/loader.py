@@ -23,9 +23,9 @@ class DistNeighborLoader(SteppingLoader, NeighborLoader):
 
     The batches of a pass follow from `(seed, number of the pass, number of the batch)` alone: batch b goes to rank
     b % W, and is the same for any W. Every rank makes the same loaders in the same order and iterates over them alike;
-    one that leaves a pass early goes on serving the others. Exchanges run in a thread and a process group of the
+    one that leaves a pass early goes on serving the others. Exchanges run in threads and process groups of the
     loader's own: they never wait for training's, nor training for them. Unlike on one machine,
-    `transform_sampler_output` runs in that thread.
+    `transform_sampler_output` runs in those threads.
 
     Args:
         graph: made by all ranks.
@@ -39,7 +39,7 @@ class DistNeighborLoader(SteppingLoader, NeighborLoader):
         timeout: seconds after which an exchange gives up; None: those of the world.
         name: for messages.
         **kwargs: further arguments of `NeighborLoader`; the named ones are its own too, and a `neighbor_sampler` is a
-            `DistNeighborSampler`.
+            `DistNeighborSampler`. Where ranks exchange, `prefetch_threads` (default 2) batches are under way at once.
 
     Raises:
         GraphValueError: if ranks pass different arguments.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 import queue
 import threading
@@ -9,6 +10,7 @@ import time
 import zlib
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -26,8 +28,40 @@ from grapevine.ops._draw import PHI, mix
 _NOBODY: Item = (-1, torch.empty(0, dtype=torch.int64), 0)  # a batch without seeds
 
 
+@dataclass
+class _Pass:
+    """A pass under way: what its threads share.
+
+    Attributes:
+        told: the number and the key of the pass, on which the ranks must agree.
+        items: this rank's batches, in the order of the steps.
+        stop: nobody takes batches any more; others may still need this rank.
+        failure: why one of the threads ended.
+    """
+
+    told: Tensor
+    items: Iterator[Item]
+    stop: threading.Event = field(default_factory=threading.Event)
+    failure: Exception | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _waiting: dict[int, Item | None] = field(default_factory=dict)
+    _taken: int = 0
+
+    def item(self, step: int) -> Item | None:
+        """The batch of a step; each is asked for once, by the thread whose turn it is."""
+        with self._lock:
+            for number in range(self._taken, step + 1):
+                self._waiting[number] = next(self.items, None)
+            self._taken = max(self._taken, step + 1)
+            return self._waiting.pop(step)
+
+
 class SteppingLoader(SamplingLoader):
-    """What both loaders share: whose turn a batch is, and the thread that serves the other ranks."""
+    """What both loaders share: whose turn a batch is, and the threads that serve the other ranks.
+
+    Thread t of T prepares the batches of the steps t, t + T, ... together with thread t of every other rank, over an
+    exchange of their own: while one waits for what travels, another samples. Batches are handed out in order.
+    """
 
     input_data: Any
     graph: DistGraph
@@ -44,11 +78,12 @@ class SteppingLoader(SamplingLoader):
         self.exchange = None
         if graph.communicates:
             self.exchange = Exchange(graph.world, name, timeout, self.metrics)
+        self._further: list[Exchange] = []  # of the threads after the first
+        self._timeout = timeout
         self.epoch = self._start = 0  # of the next pass: its number, and the batch it starts with
         self._current = (0, 0)
-        self._thread: threading.Thread | None = None
-        self._stop = threading.Event()
-        self._failed = False
+        self._threads: list[threading.Thread] = []
+        self._pass: _Pass | None = None
 
     def _joined(self, **options: Any) -> None:
         """After the loader is made: all ranks must have made the same one."""
@@ -64,8 +99,14 @@ class SteppingLoader(SamplingLoader):
             self.even,
             options,
             shared,
+            self.prefetch_threads,
         )
         world.agree("arguments of the loader", told)
+        if self.exchange is not None:
+            self._further = [
+                Exchange(world, f"{self.exchange.name} {number}", self._timeout, self.metrics)
+                for number in range(1, self.prefetch_threads)
+            ]
         self._most = max(world.gather(super().__len__() if self._sized() else 0))
         world.on_close(self)
 
@@ -88,6 +129,8 @@ class SteppingLoader(SamplingLoader):
         given = kwargs.pop("generator", None)
         if given is not None:
             self.seed = given.initial_seed()
+        if self.exchange is not None:
+            kwargs.setdefault("prefetch_threads", 2)
         return {**kwargs, "generator": torch.Generator()}
 
     def _sized(self) -> bool:
@@ -186,19 +229,27 @@ class SteppingLoader(SamplingLoader):
             if self._epoch is epoch:
                 self._epoch = None
 
-    # The thread that serves -----------------------------------------------------------------------------------------
+    # The threads that serve -----------------------------------------------------------------------------------------
 
     def _from_server(self, epoch: Epoch, items: Iterator[Item]) -> Iterator[Any]:
-        ready: queue.Queue[Any] = queue.Queue(max(self._ahead, 1))
-        self._stop = stop = threading.Event()
-        thread = threading.Thread(
-            target=self._serve, args=(epoch, items, ready, stop), name="grapevine-distributed", daemon=True
-        )
-        self._thread = thread
-        thread.start()
+        told = torch.tensor([[self._current[0], 0 if self.split == "own" else epoch.key]])
+        self._pass = now = _Pass(told, items)
+        lanes = [self, *map(self._over, self._further)]
+        ready: list[queue.Queue[Any]] = [queue.Queue(max(self._ahead // len(lanes), 1)) for _ in lanes]
+        self._threads = [
+            threading.Thread(
+                target=lane._serve,
+                args=(now, turn, len(lanes), to),
+                name="grapevine-distributed",
+                daemon=True,
+            )
+            for turn, (lane, to) in enumerate(zip(lanes, ready))
+        ]
+        for thread in self._threads:
+            thread.start()
         try:
-            while True:
-                found = ready.get()
+            for source in itertools.cycle(ready):
+                found = source.get()
                 if isinstance(found, Exception):
                     raise found
                 if found is None:
@@ -207,32 +258,40 @@ class SteppingLoader(SamplingLoader):
                 batch = self._finish(batch)
                 yield number, batch.pin_memory() if self.pin_memory and torch.cuda.is_available() else batch
         finally:  # also where the loop over batches is left early: others are served until they are done
-            stop.set()
+            now.stop.set()
 
-    def _serve(self, epoch: Epoch, items: Iterator[Item], ready: Any, stop: threading.Event) -> None:
-        """Prepares batches in step with the other ranks, for as long as one of them has any left."""
+    def _over(self, exchange: Exchange) -> SteppingLoader:
+        """This loader for another thread."""
+        out = copy.copy(self)
+        out.exchange = exchange
+        for name, value in vars(out).items():
+            if isinstance(value, DistNeighborSampler):
+                setattr(out, name, value.over(exchange))
+        return out
+
+    def _serve(self, now: _Pass, turn: int, turns: int, ready: queue.Queue[Any]) -> None:
+        """Prepares every `turns`-th batch in step with the other ranks, for as long as one of them has any left."""
         exchange, size = self.exchange, self.graph.world.size
         assert exchange is not None
 
         def hand_over(found: Any) -> None:
-            while not stop.is_set():
+            while not now.stop.is_set():
                 with suppress(queue.Full):
                     ready.put(found, timeout=0.05)
                     break
 
         try:
-            told = torch.tensor([[self._current[0], 0 if self.split == "own" else epoch.key]])
-            for rank, other in enumerate(exchange.swap([told] * size, "epoch", step=0)):
-                if not torch.equal(told, other):
+            for rank, other in enumerate(exchange.swap([now.told] * size, "epoch", step=0)):
+                if not torch.equal(now.told, other):
                     raise GraphValueError(
-                        f"expected rank {rank} in pass {told[0, 0]} with the same seed, got it in pass {other[0, 0]}; "
-                        "let all ranks iterate over their loaders alike"
+                        f"expected rank {rank} in pass {now.told[0, 0]} with the same seed, got it in pass "
+                        f"{other[0, 0]}; let all ranks iterate over their loaders alike"
                     )
             nothing = [torch.empty(0, dtype=torch.uint8)] * size
-            for step in itertools.count():
-                if self._failed:
-                    raise GraphValueError("the program of this rank ended with an error")
-                item = None if stop.is_set() else next(items, None)
+            for step in itertools.count(turn, turns):
+                if now.failure is not None:
+                    raise now.failure
+                item = None if now.stop.is_set() else now.item(step)
                 exchange.swap(nothing, "step", step=step, flag=int(item is not None))
                 if not any(exchange.flags):
                     break
@@ -241,9 +300,13 @@ class SteppingLoader(SamplingLoader):
                     hand_over((item[0], batch))
             hand_over(None)
         except Exception as error:  # told to the other ranks, then raised where batches are consumed
-            exchange.quit(f"{type(error).__name__}: {error}")
-            if hasattr(error, "add_note"):
-                error.add_note(f"while preparing step {exchange.step} on rank {self.graph.world.rank}")
+            if now.failure is not None:  # another thread of this rank has said why
+                exchange.quit()
+            else:
+                now.failure = error
+                exchange.quit(f"{type(error).__name__}: {error}")
+                if hasattr(error, "add_note"):
+                    error.add_note(f"while preparing step {exchange.step} on rank {self.graph.world.rank}")
             hand_over(error)
 
     def _prepared(self, item: Item | None) -> Any:
@@ -253,28 +316,30 @@ class SteppingLoader(SamplingLoader):
         return self.graph.batch(super()._sample(*_NOBODY[1:]), self.exchange, self._memory)
 
     def _settle(self) -> None:
-        """Waits for the thread of the pass before, which may still serve others."""
-        if self._thread is not None:
-            self._stop.set()
-            self._thread.join()
-            self._thread = None
+        """Waits for the threads of the pass before, which may still serve others."""
+        if self._pass is not None:
+            self._pass.stop.set()
+        for thread in self._threads:
+            thread.join()
+        self._threads = []
 
     def close(self, failed: bool = False) -> bool:
-        """Ends the thread that serves the others, when all are done; called at exit too.
+        """Ends the threads that serve the others, when all are done; called at exit too.
 
         Args:
             failed: tell the others to give up, and do not wait long.
 
         Returns:
-            Whether the thread ended.
+            Whether the threads ended.
         """
-        thread = self._thread
-        if thread is None:
-            return True
-        self._failed = failed
-        self._stop.set()
-        thread.join(0.5 if failed else self.graph.world.timeout + 5)
-        return not thread.is_alive()
+        if self._pass is not None:
+            if failed and self._pass.failure is None:
+                self._pass.failure = GraphValueError("the program of this rank ended with an error")
+            self._pass.stop.set()
+        end = time.monotonic() + (0.5 if failed else self.graph.world.timeout + 5)
+        for thread in self._threads:
+            thread.join(max(end - time.monotonic(), 0))
+        return not any(thread.is_alive() for thread in self._threads)
 
 
 def pass_seed(seed: int, number: int, rank: int | None = None) -> int:
