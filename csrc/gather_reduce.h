@@ -81,21 +81,31 @@ void tile(const GatherReduce& p, int64_t first, int64_t last, int64_t f, Partial
   }
 }
 
+// The length of a group, where it is known and less than the lanes of a sum.
+template <class D> constexpr int64_t kShort = 0;
+template <int64_t N> constexpr int64_t kShort<std::integral_constant<int64_t, N>> = N < 16 ? N : 0;
+
 // sums += w * x and to = a . x, with a weight and a dot product for every group of d features.
 template <class T, class D>
 inline void add_weighted(const T* a, const T* x, const T* w, int64_t groups, D d, wide_t<T>* __restrict sums, T* __restrict to) {
   using A = wide_t<T>;
   for (int64_t g = 0; g < groups; ++g, a += d, x += d, sums += d) {
     const A scale = widen(w[g]);
-    typename Lanes<A>::type lane = {};
-    for (int64_t f = 0; f < d; f += 16) {
-      const int64_t n = std::min<int64_t>(16, d - f);
-      A wide[16] = {}, product[16] = {};
-      for (int64_t j = 0; j < n; ++j) wide[j] = widen(x[f + j]), product[j] = wide[j] * widen(a[f + j]);
-      add_lanes<A>(lane, product, 16);
-      for (int64_t j = 0; j < n; ++j) sums[f + j] += scale * wide[j];
+    if constexpr (constexpr int64_t n = kShort<D>; n > 0) {
+      A product[n];
+      for (int64_t j = 0; j < n; ++j) product[j] = widen(x[j]) * widen(a[j]), sums[j] += scale * widen(x[j]);
+      to[g] = narrow<T>(sum(product, d));
+    } else {
+      typename Lanes<A>::type lane = {};
+      for (int64_t f = 0; f < d; f += 16) {
+        const int64_t n = std::min<int64_t>(16, d - f);
+        A wide[16] = {}, product[16] = {};
+        for (int64_t j = 0; j < n; ++j) wide[j] = widen(x[f + j]), product[j] = wide[j] * widen(a[f + j]);
+        add_lanes<A>(lane, product, 16);
+        for (int64_t j = 0; j < n; ++j) sums[f + j] += scale * wide[j];
+      }
+      to[g] = narrow<T>(fold<A>(lane));
     }
-    to[g] = narrow<T>(fold<A>(lane));
   }
 }
 
@@ -133,10 +143,10 @@ void positions(const GatherReduce& p, int64_t row, int64_t first, int64_t last, 
       for (; f + 16 <= end; f += 16) tile<T, 16, W, D, R>(p, first, last, f, part(f));
     if constexpr (W != kGrouped || D <= 8)
       for (; f + 8 <= end; f += 8) tile<T, 8, W, D, R>(p, first, last, f, part(f));
-    if constexpr (W != kGrouped) {
+    if constexpr (W != kGrouped || D <= 4)
       for (; f + 4 <= end; f += 4) tile<T, 4, W, D, R>(p, first, last, f, part(f));
+    if constexpr (W != kGrouped)
       for (; f < end; ++f) tile<T, 1, W, D, R>(p, first, last, f, part(f));
-    }
   }
 }
 
@@ -232,6 +242,7 @@ template <class T, int R> void by_weights(const GatherReduce& p) {
   if (p.groups == 0) return reduce_rows<T, kNone, 1, R>(p);
   const int64_t d = p.features / p.groups;
   if (p.groups == p.features) return reduce_rows<T, kElementwise, 1, R>(p);
+  if (p.groups > 1 && d == 4) return reduce_rows<T, kGrouped, 4, R>(p);
   if (p.groups > 1 && d == 8) return reduce_rows<T, kGrouped, 8, R>(p);
   if (p.groups > 1 && d == 16) return reduce_rows<T, kGrouped, 16, R>(p);
   return reduce_rows<T, kOnePerTile, 1, R>(p);
