@@ -36,13 +36,15 @@ class _Pass:
         told: the number and the key of the pass, on which the ranks must agree.
         items: this rank's batches, in the order of the steps.
         stop: nobody takes batches any more; others may still need this rank.
-        failure: why one of the threads ended.
+        failure: why this rank gives up.
+        said: whether it has told the others.
     """
 
     told: Tensor
     items: Iterator[Item]
     stop: threading.Event = field(default_factory=threading.Event)
     failure: Exception | None = None
+    said: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _waiting: dict[int, Item | None] = field(default_factory=dict)
     _taken: int = 0
@@ -300,13 +302,10 @@ class SteppingLoader(SamplingLoader):
                     hand_over((item[0], batch))
             hand_over(None)
         except Exception as error:  # told to the other ranks, then raised where batches are consumed
-            if now.failure is not None:  # another thread of this rank has said why
-                exchange.quit()
-            else:
-                now.failure = error
-                exchange.quit(f"{type(error).__name__}: {error}")
-                if hasattr(error, "add_note"):
-                    error.add_note(f"while preparing step {exchange.step} on rank {self.graph.world.rank}")
+            first, now.said, now.failure = not now.said, True, now.failure or error
+            exchange.quit(f"{type(error).__name__}: {error}" if first else None)
+            if first and hasattr(error, "add_note"):
+                error.add_note(f"while preparing step {exchange.step} on rank {self.graph.world.rank}")
             hand_over(error)
 
     def _prepared(self, item: Item | None) -> Any:

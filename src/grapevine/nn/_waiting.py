@@ -19,9 +19,8 @@ class Waiting(torch.nn.Module):
     it is built and, in `reset_parameters`, `_draw` unless `_waits()`.
     """
 
-    _channel_axis: ClassVar[int] = (
-        1  # of the first waiting parameter, which tells the channels of a checkpoint
-    )
+    #: Of the first waiting parameter, which tells the channels of a checkpoint.
+    _channel_axis: ClassVar[int] = 1
     _hook: RemovableHandle
 
     def _sizes(self, channels: int) -> dict[str, tuple[int, ...]]:
