@@ -38,9 +38,9 @@ def test_the_model_counts_what_is_sent(tmp_path: Path, topology: str) -> None:
     tables = exchanges(batches, 4 * 5, False, topology == "replicated")
     for rank, (seeds, metrics) in enumerate(ranks):
         assert seeds == list(range(10 * rank, 10 * rank + 10))
-        beside = 16 + 2 * HEADER  # which pass this is, and that it is over
+        beside = 2 * (16 + 2 * HEADER)  # two threads say which pass this is, and that it is over
         assert metrics["sent_bytes"] == sum(table[rank].sum() for _, table in tables) + beside
-        assert metrics["exchanges"] == len(tables) + 2
+        assert metrics["exchanges"] == len(tables) + 4
 
 
 def _sample(batch: Any) -> Any:

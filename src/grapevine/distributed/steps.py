@@ -106,8 +106,8 @@ class SteppingLoader(SamplingLoader):
         world.agree("arguments of the loader", told)
         if self.exchange is not None:
             self._further = [
-                Exchange(world, f"{self.exchange.name} {number}", self._timeout, self.metrics)
-                for number in range(1, self.prefetch_threads)
+                Exchange(world, self.exchange.name, self._timeout, self.metrics)
+                for _ in range(1, self.prefetch_threads)
             ]
         self._most = max(world.gather(super().__len__() if self._sized() else 0))
         world.on_close(self)
