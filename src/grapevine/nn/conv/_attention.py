@@ -79,6 +79,16 @@ def head_scores(x: Tensor, *weights: Tensor) -> tuple[Tensor, ...]:
     return F.linear(x.flatten(-2), blocks).split(heads, dim=-1)
 
 
+def end_scores(
+    x_src: Tensor, x_dst: Tensor | None, att_src: Tensor, att_dst: Tensor
+) -> tuple[Tensor, Tensor | None]:
+    """`head_scores` of both ends, by one product where they are the same features; None for an end without any."""
+    if x_dst is x_src:
+        score_src, score_dst = head_scores(x_src, att_src, att_dst)
+        return score_src, score_dst
+    return head_scores(x_src, att_src)[0], None if x_dst is None else head_scores(x_dst, att_dst)[0]
+
+
 def with_weights(edge_index: Any, edges: Any, alpha: Tensor) -> tuple[Any, Tensor]:
     """The graph in the form in which it came, and the attention of its edges.
 

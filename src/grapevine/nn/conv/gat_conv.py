@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import Parameter
 
 from grapevine.errors import GraphValueError
-from grapevine.nn.conv._attention import arranged, head_scores, join_heads, with_weights
+from grapevine.nn.conv._attention import arranged, end_scores, join_heads, with_weights
 from grapevine.nn.conv._loops import replace_self_loops
 from grapevine.nn.dense.linear import Linear
 from grapevine.nn.inits import glorot, zeros
@@ -140,13 +140,7 @@ class GATConv(MessagePassing):
             raise GraphValueError(f"expected node features of shape [N, F], got {list(x_src.shape)}")
         res = self.res(x_dst) if self.res is not None and x_dst is not None else None
         x_src, x_dst = self._per_head(x_src, x_dst)
-        score_dst: Tensor | None = None
-        if x_dst is x_src:
-            score_src, score_dst = head_scores(x_src, self.att_src, self.att_dst)
-        else:
-            (score_src,) = head_scores(x_src, self.att_src)
-            if x_dst is not None:
-                (score_dst,) = head_scores(x_dst, self.att_dst)
+        scores = end_scores(x_src, x_dst, self.att_src, self.att_dst)
 
         edges = edge_index
         if x_dst is not None or self.add_self_loops:
@@ -156,7 +150,7 @@ class GATConv(MessagePassing):
             edges, edge_attr = replace_self_loops(edge_index, size, edge_attr, self.fill_value)
         near = arranged(edges, size, self.dropout * self.training, self)
         edge_attr = near.rows(edge_attr)
-        alpha = self.edge_updater(near.edges, alpha=(score_src, score_dst), edge_attr=edge_attr, size=size)
+        alpha = self.edge_updater(near.edges, alpha=scores, edge_attr=edge_attr, size=size)
         out = join_heads(self.propagate(near.edges, x=(x_src, x_dst), alpha=alpha, size=size), self.concat)
 
         if res is not None:

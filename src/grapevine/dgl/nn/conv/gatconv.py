@@ -18,7 +18,7 @@ from grapevine.dgl.nn._graphs import (
     relu_gain,
 )
 from grapevine.dgl.nn.utils import Identity
-from grapevine.nn.conv._attention import arranged, head_scores
+from grapevine.nn.conv._attention import arranged, end_scores
 
 if TYPE_CHECKING:
     from grapevine.dgl.heterograph import DGLGraph
@@ -161,10 +161,8 @@ class GATConv(PerHead, ChecksInDegrees):
         near = arranged(graph._relation(), None, self.attn_drop.p * self.training)
         edges = near.edges
         x_src, x_dst, h_dst = self._mapped(graph, feat, self.feat_drop)
-        if x_dst is x_src:
-            left, right = head_scores(x_src, self.attn_l, self.attn_r)
-        else:
-            (left,), (right,) = head_scores(x_src, self.attn_l), head_scores(x_dst, self.attn_r)
+        left, right = end_scores(x_src, x_dst, self.attn_l, self.attn_r)
+        assert right is not None
         scores = edges.src(left.unsqueeze(-1)) + edges.dst(right.unsqueeze(-1))
         scores = F.leaky_relu(scores, self.leaky_relu.negative_slope)
         alpha = self.attn_drop(edges.softmax(scores))
