@@ -187,7 +187,14 @@ template <class T> struct Scratch {  // room for `count` partial rows
 template <class T> struct Nearby {
   std::vector<T> weights, dots;
 
-  template <class Body> void with(const GatherReduce& p, int64_t first, int64_t last, Body body) {
+  // Calls body with what the positions of the rows from .. to need; whole: likewise for one heavy row, of which then block
+  // by block calls piece.
+  template <class Body> void with(const GatherReduce& p, int64_t from, int64_t to, Body body) {
+    piece(p, p.ptr[from], p.ptr[to], body);
+  }
+  template <class Body> void whole(const GatherReduce& p, int64_t, Body body) { body(p); }
+
+  template <class Body> void piece(const GatherReduce& p, int64_t first, int64_t last, Body body) {
     if (!p.groups || !p.w_row || p.w_row == p.x_row || !is_short<T>(p.groups)) return body(p);
     const int64_t count = last - first;
     weights.resize(count * p.groups);
@@ -200,17 +207,17 @@ template <class T> struct Nearby {
   }
 };
 
-template <class T, int W, int D, int R> void reduce_rows(const GatherReduce& p) {
+template <class T, int W, int D, int R, class Near = Nearby<T>> void reduce_rows(const GatherReduce& p) {
   std::vector<int64_t> heavy;
   const auto is_heavy = [&](int64_t r) { return p.ptr[r + 1] - p.ptr[r] > kBlock; };
   for (int64_t r = 0; r < p.rows; ++r)
     if (is_heavy(r)) heavy.push_back(r);
   for_rows(p.ptr, p.rows, p.features, p.threads, [&](int64_t begin, int64_t end) {
     Scratch<T> scratch(1, p.features, R != kSum);
-    Nearby<T> nearby;
+    Near near;
     for_stretches(p.ptr, begin, end, kBlock, [&](int64_t from, int64_t to) {
       if (is_heavy(from)) return;
-      nearby.with(p, p.ptr[from], p.ptr[to], [&](const GatherReduce& q) {
+      near.with(p, from, to, [&](const GatherReduce& q) {
         for (int64_t r = from; r < to; ++r) {
           const int64_t first = p.ptr[r], last = p.ptr[r + 1];
           if (first == last) {
@@ -229,23 +236,28 @@ template <class T, int W, int D, int R> void reduce_rows(const GatherReduce& p) 
   for (const int64_t r : heavy) {
     const int64_t first = p.ptr[r], last = p.ptr[r + 1], blocks = (last - first + kBlock - 1) / kBlock;
     Scratch<T> scratch(blocks, p.features, R != kSum);
-    for_each(blocks, kBlock * p.features, p.threads, [&](int64_t b) {
-      const int64_t from = first + b * kBlock, to = std::min(from + kBlock, last);
-      Nearby<T>().with(p, from, to, [&](const GatherReduce& q) { positions<T, W, D, R>(q, r, from, to, scratch[b]); });
+    Near().whole(p, r, [&](const GatherReduce& row) {
+      for_each(blocks, kBlock * p.features, p.threads, [&](int64_t b) {
+        const int64_t from = first + b * kBlock, to = std::min(from + kBlock, last);
+        Near().piece(row, from, to, [&](const GatherReduce& q) { positions<T, W, D, R>(q, r, from, to, scratch[b]); });
+      });
     });
     for (int64_t b = 1; b < blocks; ++b) merge<T, R>(scratch[0], scratch[b], p.features);
     finish<T, R>(p, r, last - first, scratch[0]);
   }
 }
 
-template <class T, int R> void by_weights(const GatherReduce& p) {
-  if (p.groups == 0) return reduce_rows<T, kNone, 1, R>(p);
+template <class T, int R, class Near = Nearby<T>> void by_weights(const GatherReduce& p) {
   const int64_t d = p.features / p.groups;
-  if (p.groups == p.features) return reduce_rows<T, kElementwise, 1, R>(p);
-  if (p.groups > 1 && d == 4) return reduce_rows<T, kGrouped, 4, R>(p);
-  if (p.groups > 1 && d == 8) return reduce_rows<T, kGrouped, 8, R>(p);
-  if (p.groups > 1 && d == 16) return reduce_rows<T, kGrouped, 16, R>(p);
-  return reduce_rows<T, kOnePerTile, 1, R>(p);
+  if (p.groups == p.features) return reduce_rows<T, kElementwise, 1, R, Near>(p);
+  if (p.groups > 1 && d == 4) return reduce_rows<T, kGrouped, 4, R, Near>(p);
+  if (p.groups > 1 && d == 8) return reduce_rows<T, kGrouped, 8, R, Near>(p);
+  if (p.groups > 1 && d == 16) return reduce_rows<T, kGrouped, 16, R, Near>(p);
+  return reduce_rows<T, kOnePerTile, 1, R, Near>(p);
+}
+
+template <class T, int R> void by_reduction(const GatherReduce& p) {
+  return p.groups ? by_weights<T, R>(p) : reduce_rows<T, kNone, 1, R>(p);
 }
 
 template <class T> void gather_reduce(const GatherReduce& p) {
@@ -259,9 +271,9 @@ template <class T> void gather_reduce(const GatherReduce& p) {
     advise_huge(p.dots, p.ptr[p.rows] * p.groups * int64_t(sizeof(T)));
     return reduce_rows<T, kWithDots, 1, kSum>(p);
   }
-  if (p.reduce == kMax) return by_weights<T, kMax>(p);
-  if (p.reduce == kMin) return by_weights<T, kMin>(p);
-  by_weights<T, kSum>(p);
+  if (p.reduce == kMax) return by_reduction<T, kMax>(p);
+  if (p.reduce == kMin) return by_reduction<T, kMin>(p);
+  by_reduction<T, kSum>(p);
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // Compiled once per instruction set, each time into the namespace GV_ISA.
 #include "kernels.h"
 
+#include "attention.h"
 #include "edge_dot.h"
 #include "edge_program.h"
 #include "extreme_backward.h"
@@ -27,6 +28,7 @@ template <class T> struct RunGatherReduce { static void run(const GatherReduce& 
 template <class T> struct RunExtremeBackward { static void run(const ExtremeBackward& p) { extreme_backward<T>(p); } };
 template <class T> struct RunEdgeDot { static void run(const EdgeDot& p) { edge_dot<T>(p); } };
 template <class T> struct RunSegmentSoftmax { static void run(const SegmentSoftmax& p) { segment_softmax<T>(p); } };
+template <class T> struct RunAttention { static void run(const Attention& p) { attention<T>(p); } };
 template <class T> struct RunEdgeProgram { static void run(const EdgeProgram& p) { edge_program<T>(p); } };
 
 }  // namespace
@@ -38,6 +40,7 @@ const Kernels kernels = {
     by_dtype<RunExtremeBackward, ExtremeBackward>,
     by_dtype<RunEdgeDot, EdgeDot>,
     by_dtype<RunSegmentSoftmax, SegmentSoftmax>,
+    by_dtype<RunAttention, Attention>,
     by_dtype<RunEdgeProgram, EdgeProgram>,
 };
 

@@ -25,7 +25,9 @@ struct GatherReduce {
   const void* a;   // null, or a row of features for every row: dots[w_row[k], g] = the dot product of a[r] and x[x_row[k]] in group g
   void* dots;
   int threads;
-  int64_t begin = 0;  // the position of w's and dots' first row, where w_row is null; set by the kernel
+  // Set by kernels:
+  int64_t begin = 0;     // the position of w's and dots' first row, where w_row is null
+  void* norm = nullptr;  // w holds scores, see attention.h
 };
 
 struct ExtremeBackward {
@@ -65,6 +67,23 @@ struct SegmentSoftmax {
   const void* in;    // scores; backward: probabilities
   const void* grad;  // null: forward
   void* out;
+  int threads;
+};
+
+struct Attention {
+  int dtype;
+  bool backward;
+  int64_t rows, others, features, heads;
+  const int32_t* ptr;
+  const int32_t* other;
+  const int32_t* edge;
+  const void* x;       // of the others; backward: of the rows
+  const void* scores;  // per edge
+  void* norm;          // of the nodes where the edges arrive, in the wide type: logarithms of their sums of exponentials
+  void* out;
+  const void* grad;    // backward: of out, whose rows are the others
+  void* grad_x;
+  void* grad_scores;
   int threads;
 };
 
@@ -120,6 +139,7 @@ struct Kernels {
   void (*extreme_backward)(const ExtremeBackward&);
   void (*edge_dot)(const EdgeDot&);
   void (*segment_softmax)(const SegmentSoftmax&);
+  void (*attention)(const Attention&);
   void (*edge_program)(const EdgeProgram&);
 };
 

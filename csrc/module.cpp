@@ -67,6 +67,14 @@ NB_MODULE(_core, m) {
                                   as<const void>(grad), as<void>(out), threads});
   }, unlocked());
 
+  m.def("attention", [](int dtype, bool backward, int64_t rows, int64_t others, int64_t features, int64_t heads,
+                        address ptr, address other, address edge, address x, address scores, address norm, address out,
+                        address grad, address grad_x, address grad_scores, int threads) {
+    gv::chosen().attention({dtype, backward, rows, others, features, heads, as<const int32_t>(ptr), as<const int32_t>(other),
+                            as<const int32_t>(edge), as<const void>(x), as<const void>(scores), as<void>(norm),
+                            as<void>(out), as<const void>(grad), as<void>(grad_x), as<void>(grad_scores), threads});
+  }, unlocked());
+
   m.def("edge_program", [](int dtype, int64_t rows, int64_t features, int64_t leaves, int64_t instructions, int64_t slots,
                            int64_t outputs, address leaf, address code, address output,
                            address ptr, address edge, address other, address ties, int threads) {

@@ -19,37 +19,53 @@ inline void exponentials(double* v, int64_t n) {
   for (int64_t i = 0; i < n; ++i) v[i] = std::exp(v[i]);
 }
 
-// Rows begin .. end at once, so that short rows share one long loop of exponentials. H: heads, 0 where not known in advance.
-template <class T, int H> void softmax_rows(const SegmentSoftmax& p, int64_t begin, int64_t end, std::vector<wide_t<T>>& buffer) {
-  using A = wide_t<T>;
-  const int64_t h = H ? H : p.heads, start = p.ptr[begin], n = (p.ptr[end] - start) * h;
-  buffer.resize(n + h);
-  A* v = buffer.data();
+// Calls body with the number of heads as a constant where it is a common one, else with 0.
+template <class Body> void by_heads(int64_t heads, Body body) {
+  switch (heads) {
+    case 1: return body(std::integral_constant<int, 1>());
+    case 4: return body(std::integral_constant<int, 4>());
+    case 8: return body(std::integral_constant<int, 8>());
+    default: return body(std::integral_constant<int, 0>());
+  }
+}
+
+// Rows begin .. end at once, so that short rows share one long loop of exponentials: their scores v, and room for one position
+// behind them, become weights. norm: null, or for every row the logarithms of its sums of exponentials.
+template <class A, int H> void softmax_in_place(A* v, const int32_t* ptr, int64_t begin, int64_t end, int64_t heads, A* norm) {
+  const int64_t h = H ? H : heads, start = ptr[begin], n = (ptr[end] - start) * h;
   A known[H ? H : 1];  // in registers, where the loops over heads unroll
   A* fold = H ? known : v + n;
-  const T* in = static_cast<const T*>(p.in);
-  T* out = static_cast<T*>(p.out);
-  for (int64_t k = start; k < p.ptr[end]; ++k)
-    for (int64_t j = 0; j < h; ++j) v[(k - start) * h + j] = widen(in[at(p.edge, k) * h + j]);
   for (int64_t r = begin; r < end; ++r) {
-    const int64_t first = (p.ptr[r] - start) * h, last = (p.ptr[r + 1] - start) * h;
-    if (first == last) continue;
-    for (int64_t j = 0; j < h; ++j) fold[j] = v[first + j];
+    const int64_t first = (ptr[r] - start) * h, last = (ptr[r + 1] - start) * h;
+    for (int64_t j = 0; j < h; ++j) fold[j] = first < last ? v[first + j] : A(0);
     for (int64_t i = first + h; i < last; i += h)
       for (int64_t j = 0; j < h; ++j) fold[j] = v[i + j] > fold[j] || v[i + j] != v[i + j] ? v[i + j] : fold[j];
     for (int64_t i = first; i < last; i += h)
       for (int64_t j = 0; j < h; ++j) v[i + j] -= fold[j];
+    if (norm) std::copy_n(fold, h, norm + r * h);
   }
   exponentials(v, n);
   for (int64_t r = begin; r < end; ++r) {
-    const int64_t first = (p.ptr[r] - start) * h, last = (p.ptr[r + 1] - start) * h;
+    const int64_t first = (ptr[r] - start) * h, last = (ptr[r + 1] - start) * h;
     for (int64_t j = 0; j < h; ++j) fold[j] = A(1e-16);
     for (int64_t i = first; i < last; i += h)
       for (int64_t j = 0; j < h; ++j) fold[j] += v[i + j];
+    for (int64_t j = 0; norm && j < h; ++j) norm[r * h + j] += std::log(fold[j]);
     for (int64_t j = 0; j < h; ++j) fold[j] = A(1) / fold[j];
     for (int64_t i = first; i < last; i += h)
       for (int64_t j = 0; j < h; ++j) v[i + j] *= fold[j];
   }
+}
+
+template <class T, int H> void softmax_rows(const SegmentSoftmax& p, int64_t begin, int64_t end, std::vector<wide_t<T>>& buffer) {
+  const int64_t h = H ? H : p.heads, start = p.ptr[begin];
+  buffer.resize((p.ptr[end] - start + 1) * h);
+  wide_t<T>* v = buffer.data();
+  const T* in = static_cast<const T*>(p.in);
+  T* out = static_cast<T*>(p.out);
+  for (int64_t k = start; k < p.ptr[end]; ++k)
+    for (int64_t j = 0; j < h; ++j) v[(k - start) * h + j] = widen(in[at(p.edge, k) * h + j]);
+  softmax_in_place<wide_t<T>, H>(v, p.ptr, begin, end, h, nullptr);
   for (int64_t k = start; k < p.ptr[end]; ++k)
     for (int64_t j = 0; j < h; ++j) out[at(p.edge, k) * h + j] = narrow<T>(v[(k - start) * h + j]);
 }
@@ -81,25 +97,19 @@ template <class T, int H> void softmax_ranges(const SegmentSoftmax& p) {
   });
 }
 
-template <class T> void by_heads(const SegmentSoftmax& p) {
-  switch (p.heads) {
-    case 1: return softmax_ranges<T, 1>(p);
-    case 4: return softmax_ranges<T, 4>(p);
-    case 8: return softmax_ranges<T, 8>(p);
-    default: return softmax_ranges<T, 0>(p);
-  }
-}
-
 template <class T> void segment_softmax(const SegmentSoftmax& p) {
   const int64_t edges = p.ptr[p.rows];
   if (p.heads == 0 || edges == 0) return;
   advise_huge(p.out, edges * p.heads * int64_t(sizeof(T)));
-  if (!p.edge || !is_short<T>(p.heads)) return by_heads<T>(p);
+  const auto run = [](const SegmentSoftmax& p) {
+    by_heads(p.heads, [&p](auto h) { softmax_ranges<T, decltype(h)::value>(p); });
+  };
+  if (!p.edge || !is_short<T>(p.heads)) return run(p);
   const auto in = arranged(static_cast<const T*>(p.in), p.heads, p.edge, edges, p.threads);
   const auto grad = p.grad ? arranged(static_cast<const T*>(p.grad), p.heads, p.edge, edges, p.threads) : nullptr;
   SegmentSoftmax q = p;
   q.edge = nullptr, q.in = in.get(), q.grad = grad.get(), q.out = in.get();  // in place: a row is read before it is written
-  by_heads<T>(q);
+  run(q);
   dispersed(in.get(), p.heads, p.edge, edges, static_cast<T*>(p.out), p.threads);
 }
 

@@ -193,7 +193,10 @@ class Edges(Topology):
         return engine.reduce(self, m, how)
 
     def softmax(self, e: Tensor) -> Tensor:
-        """Scores normalised over the edges that arrive at each node, `(E, ...)` -> `(E, ...)`."""
+        """Scores normalised over the edges that arrive at each node, `(E, ...)` -> `(E, ...)`; lazy for lazy scores.
+
+        `edges.sum(edges.softmax(scores) * edges.src(x))` is one pass over the edges, which stores no weight.
+        """
         if e.dim() == 0 or e.shape[0] != self.num_edges:
             raise GraphValueError(
                 f"expected one score per edge, {self.num_edges} rows; got shape {list(e.shape)}"

@@ -82,6 +82,12 @@ CASES["segment_softmax"] = Case(ops.segment_softmax, floats("edge"), lambda op, 
 CASES["segment_softmax_backward"] = Case(
     ops.segment_softmax_backward, floats("edge", "edge"), lambda op, order, t: op(order, t[0], t[1])
 )
+CASES["attention"] = Case(ops.attention, floats("edge/3", "src"), lambda op, order, t: op(order, *t)[0])
+CASES["attention_backward"] = Case(
+    ops.attention_backward,
+    floats("src", "src", "edge/3", "src/3", "dst"),
+    lambda op, order, t: op(order, *t[:3], t[3].to(torch.promote_types(t[3].dtype, torch.float32)), t[4]),
+)
 # By destination, a source's rows play the part of x: the order handed in only names the rows.
 CASES["extreme_backward"] = Case(
     ops.extreme_backward,

@@ -1,6 +1,6 @@
 """The engine: lazy edge tensors, the op table, the planner's rules, and the plan one can read."""
 
-from grapevine.engine.edge_tensor import EdgeTensor, materialise, read, scope
+from grapevine.engine.edge_tensor import EdgeTensor, in_scope, materialise, read, scope
 from grapevine.engine.mode import (
     computes_now,
     is_materialised,
@@ -21,6 +21,7 @@ __all__ = [
     "Step",
     "computes_now",
     "edge_values",
+    "in_scope",
     "is_materialised",
     "is_small",
     "materialise",

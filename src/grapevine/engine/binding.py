@@ -400,6 +400,8 @@ def same(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
 
 
 def dropout(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor | None:
-    """Transparent outside training; else random, drawn per edge on real values."""
+    """Transparent outside training, and where nothing is dropped; else random, drawn per edge on real values."""
     given = options(args, kwargs, p=0.5, training=True, inplace=False)
-    return args[0] if given is not None and is_edge(args[0]) and not given["training"] else None
+    if given is None or not is_edge(args[0]):
+        return None
+    return None if given["training"] and given["p"] else args[0]

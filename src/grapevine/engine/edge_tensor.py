@@ -22,6 +22,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from grapevine.engine import evaluate, kernels, table
+from grapevine.engine.attention import EdgeSoftmax, softmax_of
 from grapevine.engine.binding import Call
 from grapevine.engine.mode import STORED_PAYS, computes_now, is_small, kernels_pay, must_be_plain, records
 from grapevine.engine.plan import is_drawn, note, stored_plainly
@@ -263,6 +264,8 @@ def materialise(x: Any) -> Any:
             plain = _look(x, materialise(x.base))
         elif must_be_plain():
             plain = _CONNECT(x)
+        elif (softmax := softmax_of(x.node)) is not None and not x.node.hooked:
+            plain, x.node.passed = softmax.weights(), True
         else:
             plain = evaluate.value(x.node, x.topology).detach()
             if wanted:
@@ -337,6 +340,8 @@ def _compute(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, 
     if func in _ABOUT and not (func is Tensor.type and len(args) > 1):
         return func(*args, **kwargs)
     if func in _HOOKS:
+        if not args[0].recording and args[0].plain.requires_grad:  # its block has ended
+            return func(args[0].plain, *args[1:], **kwargs)
         _watch(args[0])
         args[0].node.altered |= func is not Tensor.retain_grad
         return func(*args, **kwargs)
@@ -586,7 +591,35 @@ def _operand(x: Any, call: Call, topology: Topology, inputs: list[Tensor]) -> An
     return node
 
 
+def record_softmax(topology: Topology, scores: Tensor) -> EdgeTensor:
+    """The weights of an attention, lazily: a sum that reads nothing else may then do without them.
+
+    Args:
+        scores: (E, ...), real.
+    """
+    softmax = EdgeSoftmax(topology, scores if torch.is_grad_enabled() else scores.detach())
+    node = softmax.node()
+    out: EdgeTensor = _step(topology, node, scores) if softmax.wanted() else _wrap(topology, node)
+    softmax.wrapper = weakref.ref(out)
+    stored_plainly(topology.num_edges, node.tail, node.dtype)
+    return out
+
+
+def takes_scores(softmax: EdgeSoftmax) -> bool:
+    """True for the first sum that asks, unless the weights are stored already, or will be when this block ends."""
+    wrapper, alive = softmax.wrapper(), _alive.get()
+    held = wrapper is not None and alive is not None and any(known() is wrapper for known in alive)
+    first = not (softmax.used or held or softmax.value is not None)
+    softmax.used = True
+    return first
+
+
 # -- lifetime -------------------------------------------------------------------------------------------------
+
+
+def in_scope() -> bool:
+    """True inside a block at whose end lazy tensors get their values."""
+    return not must_be_plain() and _alive.get() is not None
 
 
 class scope(AbstractContextManager[None]):

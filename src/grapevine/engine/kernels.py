@@ -4,6 +4,8 @@ gather      rows of nodes -> rows of edges        derivative: sum over the edges
 reduce_sum  (weighted) sum or mean of node rows   derivative: the same along the reversed edges, and `dot`
 segment     reduction of edge rows                derivative: gather
 dot         a number per edge and head            derivative: two weighted sums
+softmax     over the edges of a node              derivative: weighted by the same numbers
+attention   softmax and weighted sum              derivative: one pass along the reversed edges
 """
 
 from __future__ import annotations
@@ -259,8 +261,45 @@ class Softmax(torch.autograd.Function):
         topology = ctx.topology
         if not torch.is_grad_enabled():
             return ops.segment_softmax_backward(topology.by_dst, p, grad), None
-        mixed = segment_sum(topology, p * grad)
-        return p * (grad - gather(topology.reverse(), mixed)), None
+        return _softmax_gradient(topology, p, grad), None
+
+
+def _softmax_gradient(topology: Topology, p: Tensor, grad: Tensor) -> Tensor:
+    """The gradient of the scores of weights `p`, as differentiable ops."""
+    mixed = segment_sum(topology, p * grad)
+    return p * (grad - gather(topology.reverse(), mixed))
+
+
+class Attention(torch.autograd.Function):
+    """`out[n, h, d] = sum of p[e, h] * x[src(e), h, d]`, p the softmax of scores; the backward pass finds p again."""
+
+    @staticmethod
+    def forward(ctx: Any, scores: Tensor, x: Tensor, topology: Topology) -> Any:
+        out, norm = ops.attention(topology.by_dst, scores, x)
+        ctx.topology = topology
+        ctx.save_for_backward(scores, x, out, norm)
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None]:
+        scores, x, out, norm = ctx.saved_tensors
+        topology, back = ctx.topology, ctx.topology.reverse()
+        if not torch.is_grad_enabled():
+            grad_x, grad_scores = ops.attention_backward(topology.by_src, grad, out, scores, norm, x)
+            return grad_scores, grad_x, None
+        p = softmax(topology, scores)
+        grad_p = dot(topology, grad, x, scores.shape[1])
+        return _softmax_gradient(topology, p, grad_p), run(ReduceSum, grad, p, back, "sum"), None
+
+
+def attention(topology: Topology, scores: Tensor, x: Tensor) -> Tensor:
+    """Sums `softmax(scores)[e] * x[src(e)]` at the destinations; neither messages nor weights are stored.
+
+    Args:
+        scores: `(E, ...)`, K numbers a row, with K dividing the features of a row of `x`.
+        x: `(num_src, ...)`.
+    """
+    return run(Attention, flat(scores), flat(x), topology).view(topology.num_dst, *x.shape[1:])
 
 
 def reduce_source(topology: Topology, x: Tensor, weight: Tensor | None, reduce: str) -> Tensor:

@@ -6,6 +6,7 @@ distribute    sum and mean of a + b             -> the sum of both reductions, w
 factor        sum of c(dst) * m                 -> c(dst) times the reduction of m
 sink_linear   sum of Linear(m)                  -> Linear(sum of m), the bias once per message
 kernel        copy, or scale by edge, head, feature, with sum / mean / max / min: no message is stored
+attention     sum of softmax(e) * x_j           -> softmax and sum in one pass: no weight is stored
 typed         x_j @ weight[type]                -> one product per type of edge (see `products`)
 reorder       sum of x_j @ W                    -> (sum of x_j) @ W, where that is less work
 join          reduction of cat([a, b])          -> cat of the reductions of a and b (cuts and joins: see `layout`)
@@ -23,14 +24,15 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from grapevine.engine import chunk, evaluate, kernels, plain, products
-from grapevine.engine.edge_tensor import EdgeTensor, materialise, tree_of
+from grapevine.engine.attention import softmax_below
+from grapevine.engine.edge_tensor import EdgeTensor, materialise, record_softmax, takes_scores, tree_of
 from grapevine.engine.fused import spread_of
 from grapevine.engine.lowering import element_wise
 from grapevine.engine.mode import budget, computes_now, kernels_pay, must_be_plain
 from grapevine.engine.plan import note
 from grapevine.engine.rules import linear_parts, rewrite
 from grapevine.engine.table import VIEWS
-from grapevine.engine.tree import Apply, Leaf, Many, Node, Side, needs_autograd, tail_of, walk
+from grapevine.engine.tree import MIXED, Apply, Leaf, Many, Node, Side, needs_autograd, tail_of, walk
 from grapevine.engine.values import Values
 from grapevine.topology import Topology
 
@@ -73,10 +75,13 @@ def reduce(topology: Topology, m: Tensor, how: str) -> Tensor:
 
 
 def softmax(topology: Topology, e: Tensor) -> Tensor:
-    """Softmax over the edges that arrive at each destination, `(E, ...)`."""
+    """Softmax over the edges that arrive at each destination, `(E, ...)`; lazy for lazy scores."""
     if computes_now() or e.dtype not in FLOATS:
         return plain.softmax(topology.dst_index, topology.num_dst, materialise(e))
+    lazy = isinstance(e, EdgeTensor) and e.recording and e.topology.same_as(topology)
     scores = edge_values(e)
+    if lazy:
+        return record_softmax(topology, scores)
     note("softmax", "edges", scores.shape, "segment_softmax", scores)
     return kernels.softmax(topology, scores)
 
@@ -223,6 +228,8 @@ class _Planner(Values):
                 found = Leaf(Side.NONE, evaluate.on_nodes(node, self.lifted))
             elif node.side in (Side.SRC, Side.DST) and self.lifts(node):
                 found = Leaf(node.side, self.lift(node))
+            elif node.name == MIXED:  # of all edges, so not of a block's
+                found = Leaf(Side.EDGE, self.values(node))
             else:
                 args = tuple(
                     Many(tuple(self.with_lifted(n, memo) if isinstance(n, Node) else n for n in a.nodes))
@@ -303,8 +310,12 @@ class _Planner(Values):
             scale = _per_group(weight, x)
             if scale is not None:
                 shape = (self.topology.num_dst, *x.shape[1:])
-                note("kernel", "nodes", shape, f"gather_scale_{how}", x)
+                softmax = softmax_below(weight) if how == "sum" and rows.side is Side.SRC and scale else None
+                if softmax is not None and given is x.dtype and takes_scores(softmax):
+                    note("attention", "nodes", shape, "attention", x)
+                    return kernels.attention(self.topology, softmax.scores.read(), x)
                 w = self.values(weight).to(x.dtype).reshape(self.topology.num_edges, scale)
+                note("kernel", "nodes", shape, f"gather_scale_{how}", x)
                 if rows.side is Side.EDGE:
                     return kernels.reduce_edges(self.topology, x, how, w)
                 return kernels.reduce_source(self.topology, x, w, how)

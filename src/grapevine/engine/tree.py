@@ -22,6 +22,10 @@ class Side(Flag):
     EDGE = 4
 
 
+#: The op in which all edges of a node take part, so that its result belongs to each of them, whatever it was made of.
+MIXED = "edge_softmax"
+
+
 class Node:
     """One value per edge; what it means never changes, the marks on it do.
 
@@ -118,6 +122,8 @@ class Apply(Node):
             if node.side is not side:  # a union of flags costs as much as the rest
                 side = node.side if side is None else side | node.side
             depth = max(depth, node.depth)
+        if name == MIXED:
+            side = Side.EDGE
         super().__init__(Side.NONE if side is None else side, tail, dtype)
         self.depth = depth + 1
         self.name = name

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from grapevine.engine import evaluate, fused, kernels, products
+from grapevine.engine.attention import softmax_of
 from grapevine.engine.build import Build
 from grapevine.engine.expr import is_leaf
 from grapevine.engine.fused import Result
@@ -99,6 +100,9 @@ class Values:
         if isinstance(node, Leaf):
             return self.gathered(node)
         assert isinstance(node, Apply)
+        softmax = softmax_of(node)
+        if softmax is not None:
+            return softmax.weights()
         if node.side in (Side.SRC, Side.DST) and self.lifts(node):
             return self.gathered(Leaf(node.side, self.lift(node)))
         parts = products.typed(node)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections import OrderedDict
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -234,13 +234,17 @@ class MessagePassing(_Asking, torch.nn.Module):
             given = _Given(self, edge_index, size, kwargs, ("message_and_aggregate", "update"))
             out = self._fused(given, matrix)
         else:
-            with self._passing():
+            with self.propagating():
                 given = _Given(self, edge_index, size, kwargs, ("message", "aggregate", "update"))
                 out = self._message_passing(given)
         return self._after("propagate", out, edge_index, given.sizes, kwargs)
 
-    def _passing(self) -> AbstractContextManager[None]:
-        """Messages are recorded, and end with the block; or stored, if the layer is not to fuse."""
+    def propagating(self) -> AbstractContextManager[None]:
+        """Inside it messages are recorded, and end with it; or stored, if the layer is not to fuse.
+
+        `propagate` and `edge_updater` open it themselves. A layer that hands what `edge_updater` returns to `propagate`
+        opens it around both: an attention, which a sum takes in one pass, is then never stored.
+        """
         return engine.scope() if self.fuse or engine.must_be_plain() else engine.materialised()
 
     def _message_passing(self, given: _Given) -> Tensor:
@@ -267,14 +271,22 @@ class MessagePassing(_Asking, torch.nn.Module):
     def edge_updater(
         self, edge_index: Any, size: tuple[int | None, int | None] | None = None, **kwargs: Any
     ) -> Tensor:
-        """Computes new edge features with `edge_update`, whose arguments are found as those of `message`."""
-        with self._passing():
-            return self._edge_update(_Given(self, edge_index, size, kwargs, ("edge_update",)), size)
+        """Computes new edge features with `edge_update`, whose arguments are found as those of `message`.
 
-    def _edge_update(self, given: _Given, size: Any) -> Tensor:  # no lazy tensor of its frame outlives it
+        Inside `propagating()` they may be lazy, as those of a message are.
+        """
+        lazy = self.fuse and engine.in_scope() and not (self.explain or self._hooks)
+        with nullcontext() if lazy else self.propagating():
+            given = _Given(self, edge_index, size, kwargs, ("edge_update",))
+            return self._edge_update(given, size, lazy)
+
+    def _edge_update(
+        self, given: _Given, size: Any, lazy: bool
+    ) -> Tensor:  # lazy tensors of its frame end here
         inputs = self._arguments("edge_update", given)
         edge_index, size, inputs = self._before("edge_update", given.adjacency, size, inputs)
-        out = _settled(self.edge_update(**inputs), engine.edge_values)
+        out = self.edge_update(**inputs)
+        out = out if lazy else _settled(out, engine.edge_values)
         return self._after("edge_update", out, edge_index, size, inputs)
 
     def _arguments(self, method: str, given: _Given) -> dict[str, Any]:

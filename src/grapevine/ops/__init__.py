@@ -6,6 +6,7 @@ They know no graph container and no autograd: `grapevine.engine.kernels` gives t
 from grapevine.ops._backend import Backend, Op, backend
 from grapevine.ops._fold import fold_rows
 from grapevine.ops.alias_tables import alias_tables
+from grapevine.ops.attention import attention, attention_backward
 from grapevine.ops.edge_dot import edge_dot
 from grapevine.ops.edge_program import edge_outputs, edge_program
 from grapevine.ops.extreme_backward import extreme_backward
@@ -30,6 +31,8 @@ __all__ = [
     "SampleRequest",
     "Sampled",
     "alias_tables",
+    "attention",
+    "attention_backward",
     "backend",
     "edge_dot",
     "edge_outputs",

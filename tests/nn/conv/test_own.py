@@ -98,6 +98,22 @@ def test_attention_sums_to_one() -> None:
         assert_close(torch.zeros(8, 3).index_add(0, pairs[1], alpha), torch.ones(8, 3))
 
 
+def test_receivers_of_an_attention_that_a_subclass_reads() -> None:
+    """Receivers are mapped to their scores alone, unless a message asks for them."""
+
+    class Both(conv.GATConv):
+        def message(self, x_i, x_j, alpha):  # type: ignore[no-untyped-def]
+            return super().message(x_j, alpha) + 0 * x_i
+
+    torch.manual_seed(0)
+    plain = conv.GATConv((4, 3), 5, heads=2, add_self_loops=False).double()
+    both = Both((4, 3), 5, heads=2, add_self_loops=False).double()
+    both.load_state_dict(plain.state_dict())
+    x = torch.randn(6, 4, dtype=torch.float64), torch.randn(5, 3, dtype=torch.float64)
+    index = torch.stack([torch.randint(6, (20,)), torch.randint(5, (20,))])
+    torch.testing.assert_close(plain(x, index), both(x, index))
+
+
 def test_gat_refuses() -> None:
     with pytest.raises(GraphValueError, match=r"expected node features of shape \[N, F\]"):
         conv.GATConv(6, 4)(torch.ones(2, 8, 6), GRAPH.edge_index)

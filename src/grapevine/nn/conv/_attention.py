@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,7 +37,8 @@ class Arranged:
         return value.index_select(0, self.origin)
 
     def back(self, value: Tensor) -> Tensor:
-        """Rows of these edges, (E, ...), in the former order."""
+        """Rows of these edges, (E, ...), lazy or real, in the former order."""
+        value = engine.materialise(value)
         return value if self.origin is None else torch.empty_like(value).index_copy(0, self.origin, value)
 
 
@@ -61,6 +63,23 @@ def arranged(
         return Arranged(adjacency)
     found = self_looped(edges, "none")
     return Arranged(found.edges, found.origin)
+
+
+def attend(
+    layer: MessagePassing,
+    edges: Any,
+    attention: Callable[[], Tensor],
+    kept: bool | None = False,
+    **given: Any,
+) -> tuple[Tensor, Tensor | None]:
+    """`layer.propagate(edges, alpha=attention(), **given)`, and those weights where they are to be kept.
+
+    Others stay lazy until a sum takes them: no local name may hold them, or they would be stored when the block ends.
+    """
+    alpha = attention() if kept else None
+    with layer.propagating():
+        out = layer.propagate(edges, alpha=attention() if alpha is None else alpha, **given)
+    return out, alpha
 
 
 def head_scores(x: Tensor, *weights: Tensor) -> tuple[Tensor, ...]:
@@ -102,7 +121,7 @@ def with_weights(edge_index: Any, edges: Any, alpha: Tensor) -> tuple[Any, Tenso
     """
     if not is_torch_sparse_tensor(edge_index):
         strided = isinstance(edge_index, Tensor) and isinstance(edges, Edges)
-        return edges.edge_index if strided else edges, alpha
+        return edges.edge_index if strided else edges, engine.materialise(alpha)
     edges = Edges.of(edges)
     rows, columns = edges.dst_index, edges.src_index
     first, second = (columns, rows) if edge_index.layout is torch.sparse_csc else (rows, columns)

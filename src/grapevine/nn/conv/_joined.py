@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Hashable, Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
@@ -14,6 +14,7 @@ from grapevine.engine import must_be_plain
 from grapevine.topology import TensorMemo
 
 EdgeType = tuple[str, str, str]
+Key = TypeVar("Key", bound=Hashable)
 
 
 class Part(NamedTuple):
@@ -23,11 +24,13 @@ class Part(NamedTuple):
         source: number of its first source.
         target: number of its first destination.
         size: numbers of sources and destinations.
+        step: from one source to the next, and from one destination to the next.
     """
 
     source: int
     target: int
     size: tuple[int, int]
+    step: tuple[int, int] = (1, 1)
 
 
 class Rows(NamedTuple):
@@ -71,10 +74,8 @@ def rows_at(end: int, sizes: Mapping[str, int], edge_types: Iterable[EdgeType]) 
 _known = TensorMemo()
 
 
-def joined(
-    edge_index_dict: Mapping[EdgeType, Any], parts: Mapping[EdgeType, Part], size: tuple[int, int]
-) -> Edges:
-    """The edges of all types, type by type, with their nodes shifted; found once for the same edges.
+def joined(edge_index_dict: Mapping[Key, Any], parts: Mapping[Key, Part], size: tuple[int, int]) -> Edges:
+    """The edges of all types, type by type, with their nodes moved; found once for the same edges.
 
     Args:
         edge_index_dict: adjacencies in any form, by edge type.
@@ -87,8 +88,11 @@ def joined(
 
     def build() -> Edges:
         graphs = {key: Edges.of(adjacency, parts[key].size) for key, adjacency in edge_index_dict.items()}
-        sources = [graph.src_index + parts[key].source for key, graph in graphs.items()]
-        targets = [graph.dst_index + parts[key].target for key, graph in graphs.items()]
+        sources, targets = [], []
+        for key, graph in graphs.items():
+            source, target, _, (source_step, target_step) = parts[key]
+            sources.append(graph.src_index * source_step + source)
+            targets.append(graph.dst_index * target_step + target)
         return known_good(torch.cat(sources), torch.cat(targets), size)
 
     key = (tuple((edge_type, parts[edge_type]) for edge_type in edge_index_dict), size)
@@ -96,7 +100,8 @@ def joined(
 
 
 def _remembered(given: list[Any], key: Hashable, build: Callable[[], Edges]) -> Edges:
-    """What was built from the same tensors before, if none of them has changed."""
+    """What was built from the same tensors or edges before, if none of them has changed."""
+    given = [t for g in given for t in ((g.src_index, g.dst_index) if isinstance(g, Edges) else (g,))]
     if must_be_plain() or not all(isinstance(t, Tensor) and not t.is_inference() for t in given):
         return build()
     shelf = _known.get(given[0])

@@ -6,9 +6,26 @@ from collections.abc import Callable
 
 import torch.nn.functional as F
 from torch import Tensor
+from torch.nn import Module
 
 from grapevine.nn.dense.linear import Linear
 from grapevine.nn.message_passing import MessagePassing
+
+
+def bare(module: Module) -> bool:
+    """Whether a call of the module is its class's `forward`, and nothing else that would have to be run too."""
+    return not (
+        module._forward_hooks
+        or module._forward_pre_hooks
+        or module._backward_hooks
+        or module._backward_pre_hooks
+        or "forward" in vars(module)
+    )
+
+
+def is_plain(lin: Module) -> bool:
+    """Whether a call of it is the product with its weight, plus its bias."""
+    return type(lin) is Linear and bare(lin)
 
 
 class WeightedConv(MessagePassing):
@@ -29,6 +46,15 @@ class WeightedConv(MessagePassing):
             and not self._hooks
         )
 
+    @property
+    def sends_alone(self) -> bool:
+        """Whether somebody watches this layer's own messages, or they go another way than usual."""
+        usual = (
+            type(self).propagate is MessagePassing.propagate and self.flow == "source_to_target" and self.fuse
+        )
+        watched = self.explain or not (self.aggr_module is None or bare(self.aggr_module))
+        return watched or not usual or self.node_dim not in (0, -2)
+
     def transformed(self, lin: Linear, x: Tensor, send: Callable[[Tensor], Tensor]) -> Tensor:
         """`lin(send(x))`, in the order in which fewer features travel along the edges.
 
@@ -37,8 +63,7 @@ class WeightedConv(MessagePassing):
             x: features of the senders.
             send: `propagate`, from `x` to what arrives.
         """
-        plain = type(lin) is Linear and not lin._forward_hooks and not lin._forward_pre_hooks
-        if plain and lin.out_channels < lin.in_channels and self.is_linear:
+        if is_plain(lin) and lin.out_channels < lin.in_channels and self.is_linear:
             out = send(F.linear(x, lin.weight))
             return out if lin.bias is None else out + lin.bias
         return lin(send(x))

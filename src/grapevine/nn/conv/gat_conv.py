@@ -10,8 +10,16 @@ from torch import Tensor
 from torch.nn import Parameter
 
 from grapevine.errors import GraphValueError
-from grapevine.nn.conv._attention import arranged, end_scores, join_heads, with_weights
+from grapevine.nn.conv._attention import (
+    arranged,
+    attend,
+    end_scores,
+    head_scores,
+    join_heads,
+    with_weights,
+)
 from grapevine.nn.conv._loops import replace_self_loops
+from grapevine.nn.conv._weighted import is_plain
 from grapevine.nn.dense.linear import Linear
 from grapevine.nn.inits import glorot, zeros
 from grapevine.nn.message_passing import MessagePassing
@@ -139,36 +147,50 @@ class GATConv(MessagePassing):
         if x_src.dim() != 2:
             raise GraphValueError(f"expected node features of shape [N, F], got {list(x_src.shape)}")
         res = self.res(x_dst) if self.res is not None and x_dst is not None else None
-        x_src, x_dst = self._per_head(x_src, x_dst)
-        scores = end_scores(x_src, x_dst, self.att_src, self.att_dst)
-
-        edges = edge_index
         if x_dst is not None or self.add_self_loops:
             size = size or (x_src.shape[0], (x_src if x_dst is None else x_dst).shape[0])
+        x_src, x_dst, scores = self._per_head(x_src, x_dst)
+
+        edges = edge_index
         if self.add_self_loops:
             assert size is not None
             edges, edge_attr = replace_self_loops(edge_index, size, edge_attr, self.fill_value)
         near = arranged(edges, size, self.dropout * self.training, self)
         edge_attr = near.rows(edge_attr)
-        alpha = self.edge_updater(near.edges, alpha=scores, edge_attr=edge_attr, size=size)
-        out = join_heads(self.propagate(near.edges, x=(x_src, x_dst), alpha=alpha, size=size), self.concat)
 
+        def attention() -> Tensor:
+            return self.edge_updater(near.edges, alpha=scores, edge_attr=edge_attr, size=size)
+
+        out, alpha = attend(
+            self, near.edges, attention, return_attention_weights, x=(x_src, x_dst), size=size
+        )
+        out = join_heads(out, self.concat)
         if res is not None:
             out = out + res
         if self.bias is not None:
             out = out + self.bias
-        return (out, with_weights(edge_index, edges, near.back(alpha))) if return_attention_weights else out
+        return out if alpha is None else (out, with_weights(edge_index, edges, near.back(alpha)))
 
-    def _per_head(self, x_src: Tensor, x_dst: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        """Both sides mapped to (N, H, F'); the same tensor where they are the same, under the same matrix."""
+    def _per_head(
+        self, x_src: Tensor, x_dst: Tensor | None
+    ) -> tuple[Tensor, Tensor | None, tuple[Tensor, Tensor | None]]:
+        """Both sides mapped to (N, H, F'), and their scores (N, H)."""
         shape = (-1, self.heads, self.out_channels)
-        if self.lin is None:
-            assert self.lin_src is not None and self.lin_dst is not None
-            return self.lin_src(x_src).view(shape), None if x_dst is None else self.lin_dst(x_dst).view(shape)
-        mapped = self.lin(x_src).view(shape)
-        if x_dst is None or x_dst is x_src:
-            return mapped, None if x_dst is None else mapped
-        return mapped, self.lin(x_dst).view(shape)
+        lin_src, lin_dst = (self.lin_src, self.lin_dst) if self.lin is None else (self.lin, self.lin)
+        assert lin_src is not None and lin_dst is not None
+        h_src = lin_src(x_src).view(shape)
+        h_dst = h_src if x_dst is x_src and lin_dst is lin_src else None
+        if x_dst is not None and h_dst is None:
+            if is_plain(lin_dst) and type(self).message is GATConv.message:  # which reads the sources alone
+                (score_src,) = head_scores(h_src, self.att_src)
+                return h_src, None, (score_src, self._mapped_scores(lin_dst, self.att_dst, x_dst))
+            h_dst = lin_dst(x_dst).view(shape)
+        return h_src, h_dst, end_scores(h_src, h_dst, self.att_src, self.att_dst)
+
+    def _mapped_scores(self, lin: Linear, att: Tensor, x: Tensor) -> Tensor:
+        """`lin(x) · a` for each head, as one map `x (Wᵀ a)`: nothing of size (R, H, F') is stored."""
+        weight = lin.weight.view(self.heads, self.out_channels, -1)
+        return F.linear(x, (att.view(self.heads, -1, 1) * weight).sum(1))
 
     def edge_update(
         self,
@@ -181,20 +203,13 @@ class GATConv(MessagePassing):
     ) -> Tensor:
         alpha = alpha_j if alpha_i is None else alpha_j + alpha_i
         if edge_attr is not None and self.lin_edge is not None:
-            alpha = alpha + self._edge_scores(edge_attr)
+            edge_attr = edge_attr.view(-1, 1) if edge_attr.dim() == 1 else edge_attr
+            if self.lin_edge.in_channels < 0:
+                self.lin_edge.initialize_parameters(None, (edge_attr,))
+            alpha = alpha + self._mapped_scores(self.lin_edge, self.att_edge, edge_attr)
         alpha = F.leaky_relu(alpha, self.negative_slope)
         alpha = softmax(alpha, index, ptr, dim_size)
         return F.dropout(alpha, p=self.dropout, training=self.training)
-
-    def _edge_scores(self, edge_attr: Tensor) -> Tensor:
-        """`(Θ_e e) · a_e` for each head, as one map `e (Θ_eᵀ a_e)`: nothing of size (E, H, F') is stored."""
-        if edge_attr.dim() == 1:
-            edge_attr = edge_attr.view(-1, 1)
-        assert self.lin_edge is not None
-        if self.lin_edge.in_channels < 0:
-            self.lin_edge.initialize_parameters(None, (edge_attr,))
-        weight = self.lin_edge.weight.view(self.heads, self.out_channels, -1)
-        return F.linear(edge_attr, (self.att_edge.view(self.heads, -1, 1) * weight).sum(1))
 
     def message(self, x_j: Tensor, alpha: Tensor) -> Tensor:
         return alpha.unsqueeze(-1) * x_j

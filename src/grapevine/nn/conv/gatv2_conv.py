@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import Parameter
 
 from grapevine.errors import GraphValueError
-from grapevine.nn.conv._attention import arranged, join_heads, with_weights
+from grapevine.nn.conv._attention import arranged, attend, join_heads, with_weights
 from grapevine.nn.conv._loops import replace_self_loops
 from grapevine.nn.dense.linear import Linear
 from grapevine.nn.inits import glorot, zeros
@@ -134,14 +134,19 @@ class GATv2Conv(MessagePassing):
             size = (x_l.shape[0], x_r.shape[0])
             edges, edge_attr = replace_self_loops(edge_index, size, edge_attr, self.fill_value)
         near = arranged(edges, (x_l.shape[0], x_r.shape[0]), self.dropout * self.training, self)
-        alpha = self.edge_updater(near.edges, x=(x_l, x_r), edge_attr=near.rows(edge_attr))
-        out = join_heads(self.propagate(near.edges, x=(x_l, x_r), alpha=alpha), self.concat)
+        edge_attr = near.rows(edge_attr)
+
+        def attention() -> Tensor:
+            return self.edge_updater(near.edges, x=(x_l, x_r), edge_attr=edge_attr)
+
+        out, alpha = attend(self, near.edges, attention, return_attention_weights, x=(x_l, x_r))
+        out = join_heads(out, self.concat)
 
         if res is not None:
             out = out + res
         if self.bias is not None:
             out = out + self.bias
-        return (out, with_weights(edge_index, edges, near.back(alpha))) if return_attention_weights else out
+        return out if alpha is None else (out, with_weights(edge_index, edges, near.back(alpha)))
 
     def edge_update(
         self,

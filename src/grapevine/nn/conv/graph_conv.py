@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from torch import Tensor
 
 from grapevine.edges import Edges
 from grapevine.nn.conv._derived import sparse_values
+from grapevine.nn.conv._terms import Arriving, Mapped, Term, added
 from grapevine.nn.conv._weighted import WeightedConv
 from grapevine.nn.dense.linear import Linear
 
@@ -73,11 +75,17 @@ class GraphConv(WeightedConv):
         edge_weight: Tensor | None = None,
         size: tuple[int | None, int | None] | None = None,
     ) -> Tensor:
+        return added(self.terms(x, edge_index, edge_weight, size))
+
+    def terms(
+        self,
+        x: Tensor | tuple[Tensor, Tensor | None],
+        edge_index: Tensor | Edges,
+        edge_weight: Tensor | None = None,
+        size: tuple[int | None, int | None] | None = None,
+    ) -> Sequence[Term]:
+        """What the output is the sum of."""
         source, target = (x, x) if isinstance(x, Tensor) else x
         weight = sparse_values(edge_index) if edge_weight is None else edge_weight
-        out = self.transformed(
-            self.lin_rel,
-            source,
-            lambda source: self.propagate(edge_index, x=(source, target), edge_weight=weight, size=size),
-        )
-        return out if target is None else out + self.lin_root(target)
+        arriving = Arriving(self, self.lin_rel, (source, target), edge_index, weight, size)
+        return [arriving] if target is None else [arriving, Mapped(self.lin_root, target)]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from functools import reduce
 from typing import Any
 
@@ -11,7 +12,9 @@ import torch
 from torch import Tensor
 from torch.nn import Module
 
+from grapevine.engine import computes_now
 from grapevine.errors import GraphValueError
+from grapevine.nn.conv._terms import Totals, terms_of
 from grapevine.nn.module_dict import ModuleDict
 from grapevine.utils.hetero import check_add_self_loops
 
@@ -59,6 +62,10 @@ class HeteroConv(Module):
 
     .. math::
         \mathbf{X}^{\prime}_t = \bigoplus_{r = (s, \cdot, t)} f_r (\mathbf{X}_s, \mathbf{X}_t, \mathbf{E}_r)
+
+    Sums and means of `SAGEConv` and `GraphConv` are computed together: messages of all relations in one pass, and one
+    product for all layers that end at a node type. Layers with hooks, or with methods of their own, are called one by
+    one, as all others are.
 
     Args:
         convs: layers by edge type (source, relation, destination).
@@ -113,17 +120,37 @@ class HeteroConv(Module):
                 raise GraphValueError(
                     f"expected keywords that end in '_dict', got {name!r}; pass {name}_dict={{...}}"
                 )
+        calls = self._calls(args_dict, kwargs_dict)
+        if self.aggr in ("sum", "mean") and not computes_now():
+            return self._added(calls)
         outs: dict[str, list[Tensor]] = {}
+        for node_type, conv, args, kwargs in calls:
+            outs.setdefault(node_type, []).append(conv(*args, **kwargs))
+        return {node_type: group(xs, self.aggr) for node_type, xs in outs.items()}  # type: ignore[misc]
+
+    def _calls(
+        self, args_dict: Sequence[Mapping[Any, Any]], kwargs_dict: Mapping[str, Mapping[Any, Any]]
+    ) -> Iterator[tuple[str, Module, list[Any], dict[str, Any]]]:
+        """The layers that have edges: where each ends, and what it is called with."""
+        given = [*args_dict, *kwargs_dict.values()]
         for edge_type, conv in self.convs.items():
-            given = [*args_dict, *kwargs_dict.values()]
             if not any(edge_type in values for values in given):
                 continue
             found = [_of_type(values, edge_type) for values in args_dict]
             args = [value for is_there, value in found if is_there]
             named = {name: _of_type(values, edge_type) for name, values in kwargs_dict.items()}
             kwargs = {name[: -len("_dict")]: value for name, (is_there, value) in named.items() if is_there}
-            outs.setdefault(edge_type[-1], []).append(conv(*args, **kwargs))
-        return {node_type: group(xs, self.aggr) for node_type, xs in outs.items()}  # type: ignore[misc]
+            yield edge_type[-1], conv, args, kwargs
+
+    def _added(self, calls: Iterator[tuple[str, Module, list[Any], dict[str, Any]]]) -> dict[str, Tensor]:
+        totals, count = Totals(), Counter[str]()
+        for node_type, conv, args, kwargs in calls:
+            totals.add(node_type, terms_of(conv, *args, **kwargs))
+            count[node_type] += 1
+        sums = totals.values()
+        if self.aggr == "sum":
+            return sums
+        return {key: total / count[key] if count[key] > 1 else total for key, total in sums.items()}
 
     def __repr__(self) -> str:
         return f"{self.__class__.__name__}(num_relations={len(self.convs)})"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch.nn.functional as F
@@ -11,6 +12,7 @@ from grapevine.edges import Edges
 from grapevine.errors import GraphValueError
 from grapevine.nn.aggr import Aggregation, MultiAggregation
 from grapevine.nn.conv._derived import sparse_values
+from grapevine.nn.conv._terms import Arriving, Mapped, Term, added
 from grapevine.nn.conv._weighted import WeightedConv
 from grapevine.nn.dense.linear import Linear
 
@@ -102,18 +104,23 @@ class SAGEConv(WeightedConv):
         edge_index: Tensor | Edges,
         size: tuple[int | None, int | None] | None = None,
     ) -> Tensor:
+        return added(self.terms(x, edge_index, size))
+
+    def terms(
+        self,
+        x: Tensor | tuple[Tensor, Tensor | None],
+        edge_index: Tensor | Edges,
+        size: tuple[int | None, int | None] | None = None,
+    ) -> Sequence[Term]:
+        """What the output is the sum of."""
         source, target = (x, x) if isinstance(x, Tensor) else x
         if self.project:
             source = self.lin(source).relu()
         weight = sparse_values(edge_index)
-        out = self.transformed(
-            self.lin_l,
-            source,
-            lambda source: self.propagate(edge_index, x=(source, target), edge_weight=weight, size=size),
-        )
+        terms: list[Term] = [Arriving(self, self.lin_l, (source, target), edge_index, weight, size)]
         if self.root_weight and target is not None:
-            out = out + self.lin_r(target)
-        return F.normalize(out, p=2.0, dim=-1) if self.normalize else out
+            terms.append(Mapped(self.lin_r, target))
+        return [F.normalize(added(terms), p=2.0, dim=-1)] if self.normalize else terms
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.in_channels}, {self.out_channels}, aggr={self.aggr})"

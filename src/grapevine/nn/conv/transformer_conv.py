@@ -122,7 +122,8 @@ class TransformerConv(MessagePassing):
         value = self.lin_value(source).view(shape)
         near = arranged(edge_index, (source.shape[0], target.shape[0]), self.dropout * self.training, self)
         edge_attr = near.rows(edge_attr)
-        out = self.propagate(near.edges, query=query, key=key, value=value, edge_attr=edge_attr)
+        keeps = return_attention_weights is not None or bool(self._hooks)
+        out = self.propagate(near.edges, query=query, key=key, value=value, edge_attr=edge_attr, keeps=keeps)
         alpha, self._alpha = self._alpha, None
 
         out = join_heads(out, self.concat)
@@ -147,13 +148,16 @@ class TransformerConv(MessagePassing):
         index: Tensor,
         ptr: Tensor | None,
         size_i: int | None,
+        keeps: bool = False,
     ) -> Tensor:
         if self.lin_edge is not None and edge_attr is not None:
             edge_attr = self.lin_edge(edge_attr).view(-1, self.heads, self.out_channels)
             key_j = key_j + edge_attr
             value_j = value_j + edge_attr
         alpha = (query_i * key_j).sum(-1) / math.sqrt(self.out_channels)
-        self._alpha = alpha = softmax(alpha, index, ptr, size_i)
+        alpha = softmax(alpha, index, ptr, size_i)
+        if keeps:
+            self._alpha = alpha
         alpha = F.dropout(alpha, p=self.dropout, training=self.training)
         return alpha.unsqueeze(-1) * value_j
 

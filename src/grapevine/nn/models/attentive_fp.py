@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.nn import GRUCell, Linear, ModuleList, Parameter
 
+from grapevine.nn.conv._attention import attend
 from grapevine.nn.conv.gat_conv import GATConv
 from grapevine.nn.inits import glorot, zeros
 from grapevine.nn.message_passing import MessagePassing
@@ -56,8 +57,12 @@ class GATEConv(MessagePassing):
         zeros(self.bias)
 
     def forward(self, x: Tensor, edge_index: Any, edge_attr: Tensor) -> Tensor:
-        alpha = self.edge_updater(edge_index, x=x, root=(x @ self.att_r.t()).squeeze(-1), edge_attr=edge_attr)
-        return self.propagate(edge_index, x=x, alpha=alpha) + self.bias
+        def attention() -> Tensor:
+            root = (x @ self.att_r.t()).squeeze(-1)
+            return self.edge_updater(edge_index, x=x, root=root, edge_attr=edge_attr)
+
+        out, _ = attend(self, edge_index, attention, x=x)
+        return out + self.bias
 
     def edge_update(
         self,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from grapevine.dgl.nn._graphs import Feat, check_in_degrees
 from grapevine.dgl.nn.conv.gatconv import PerHead
+from grapevine.engine import materialise
 
 if TYPE_CHECKING:
     from grapevine.dgl.heterograph import DGLGraph
@@ -63,4 +64,4 @@ class DotGatConv(PerHead):
         scores = (edges.src(x_src) * edges.dst(x_dst)).sum(-1)
         alpha = edges.softmax(scores / self._out_feats**0.5).unsqueeze(-1)
         out = edges.sum(edges.edge(alpha) * edges.src(x_src))
-        return (out, alpha) if get_attention else out
+        return (out, materialise(alpha)) if get_attention else out

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from grapevine.dgl.nn._graphs import ChecksInDegrees, Feat, check_in_degrees, init_linear, relu_gain
 from grapevine.dgl.nn.conv.gatconv import PerHead
+from grapevine.engine import materialise
 
 if TYPE_CHECKING:
     from grapevine.dgl.heterograph import DGLGraph
@@ -130,4 +131,4 @@ class EdgeGATConv(PerHead, ChecksInDegrees):
             out = out + self.bias.view(self._num_heads, self._out_feats)
         if self.activation is not None:
             out = self.activation(out)
-        return (out, alpha) if get_attention else out
+        return (out, materialise(alpha)) if get_attention else out

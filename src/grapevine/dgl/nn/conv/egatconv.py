@@ -118,4 +118,4 @@ class EGATConv(nn.Module):
             alpha = alpha * edge_weight.view(-1, 1, 1)
         values = self.fc_node_src(source).view(-1, self._num_heads, self._out_node_feats)
         h_out = edges.sum(edges.edge(alpha) * edges.src(values))
-        return (h_out, f_out, alpha) if get_attention else (h_out, f_out)
+        return (h_out, f_out, materialise(alpha)) if get_attention else (h_out, f_out)

@@ -18,6 +18,7 @@ from grapevine.dgl.nn._graphs import (
     relu_gain,
 )
 from grapevine.dgl.nn.utils import Identity
+from grapevine.engine import materialise
 
 if TYPE_CHECKING:
     from grapevine.dgl.heterograph import DGLGraph
@@ -129,7 +130,7 @@ class GATv2Conv(ChecksInDegrees):
             out = out + self._heads(self.res_fc(h_dst))
         if self.activation is not None:
             out = self.activation(out)
-        return (out, alpha) if get_attention else out
+        return (out, materialise(alpha)) if get_attention else out
 
     def _heads(self, x: Tensor) -> Tensor:
         """(N, H D) -> (N, H, D)."""
