@@ -153,6 +153,18 @@ def test_weights_that_are_asked_for_are_numbers(make: Callable[[], Any]) -> None
     torch.testing.assert_close(got, torch.autograd.grad(weights.square().sum(), x)[0])
 
 
+def test_weights_changed_in_place() -> None:
+    """A message may weigh its attention once more before the sum reads it."""
+
+    def weighed(g: gv.Edges, p: dict[str, Tensor]) -> Tensor:
+        alpha = g.softmax(g.src(p["x"]) * g.dst(p["x"]))
+        alpha *= p["e"]
+        alpha.view(-1, 2, 2)[:, 0] += 1
+        return g.sum(alpha * g.src(p["x"]))
+
+    assert "attention" not in kernels(check(weighed))
+
+
 def test_hooks_see_numbers() -> None:
     """Whoever listens to `edge_updater` or to messages gets real weights, and may change them."""
     layer, x = GATConv(WIDTH, 2, heads=HEADS).double(), random(N, WIDTH, seed=1)

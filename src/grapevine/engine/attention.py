@@ -11,7 +11,7 @@ from torch import Tensor
 from grapevine.engine import kernels
 from grapevine.engine.plan import note
 from grapevine.engine.table import VIEWS
-from grapevine.engine.tree import MIXED, Apply, Leaf, Node, Side
+from grapevine.engine.tree import MIXED, Apply, Leaf, Node, Side, version
 from grapevine.topology import Topology
 
 #: Views that leave numbers out, or keep all in their order.
@@ -24,17 +24,19 @@ class EdgeSoftmax:
     Attributes:
         topology: the edges.
         scores: (E, ...).
-        value: the weights, once somebody needed them.
+        value: the weights, once somebody needed them, and
+        version: theirs then.
         used: some sum has taken the scores; another will want the weights.
         wrapper: a weak reference to the lazy tensor that stands for the weights.
     """
 
-    __slots__ = ("scores", "topology", "used", "value", "wrapper")
+    __slots__ = ("scores", "topology", "used", "value", "version", "wrapper")
 
     def __init__(self, topology: Topology, scores: Tensor) -> None:
         self.topology = topology
         self.scores = Leaf(Side.EDGE, scores)
         self.value: Tensor | None = None
+        self.version = 0
         self.used = False
         self.wrapper: Any = None
 
@@ -53,11 +55,12 @@ class EdgeSoftmax:
     def weights(self) -> Tensor:
         """The weights, stored, with their gradient."""
         value = self.value
-        if value is None or (self.wanted() and not value.requires_grad):
+        changed = value is not None and version(value) != self.version
+        if value is None or changed or (self.wanted() and not value.requires_grad):
             value = self(self.scores.read())
             note("softmax", "edges", value.shape, "segment_softmax", value)
             if not value.is_inference():
-                self.value = value
+                self.value, self.version = value, version(value)
         return value
 
 

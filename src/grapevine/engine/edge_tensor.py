@@ -465,7 +465,9 @@ def _realise(wrapper: EdgeTensor) -> list[EdgeTensor]:
             )
         base.plain = node.tensor
     elif base.plain is None or version(base.plain) == base.plain_version:
-        materialise(base)
+        real = materialise(base)
+        if softmax_of(node) is not None:  # its derivative reads its values
+            base.plain = real.clone()
     assert base.plain is not None
     for view in views:
         if isinstance(view.node, Apply) and _apart(view):
