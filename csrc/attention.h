@@ -100,7 +100,11 @@ template <class T> void attention(const Attention& p) {
     advise_huge(p.out, p.rows * p.features * int64_t(sizeof(T)));
     return by_weights<T, kSum, Softmaxed<T>>(q);
   }
-  const int64_t h = p.heads, d = p.features / h;
+  const int64_t h = p.heads, d = p.features / h, edges = p.ptr[p.rows];
+  if (d == 0) {
+    std::fill_n(static_cast<T*>(p.grad_scores), edges * h, narrow<T>(0));
+    return;
+  }
   const Fresh<A> room = fresh<A>(p.others * 2 * h + 64 / sizeof(A));
   A* const norm = reinterpret_cast<A*>((reinterpret_cast<uintptr_t>(room.get()) + 63) / 64 * 64);  // few straddle two cache lines
   for_each((p.others + 1023) / 1024, 1024 * p.features, p.threads, [&](int64_t i) {
@@ -115,7 +119,7 @@ template <class T> void attention(const Attention& p) {
   });
   q.x = p.grad, q.a = p.x, q.out = p.grad_x, q.dots = p.grad_scores, q.norm = norm;
   advise_huge(p.grad_x, p.rows * p.features * int64_t(sizeof(T)));
-  advise_huge(p.grad_scores, int64_t(p.ptr[p.rows]) * h * int64_t(sizeof(T)));
+  advise_huge(p.grad_scores, edges * h * int64_t(sizeof(T)));
   reduce_rows<T, kWithDots, 1, kSum, Recovered<T>>(q);
 }
 
