@@ -33,6 +33,7 @@ from grapevine.topology import Topology
 _plainly = torch._C.DisableTorchFunctionSubclass
 _alive: ContextVar[list[weakref.ref[EdgeTensor]] | None] = ContextVar("grapevine_alive", default=None)
 _BOTH = Side.SRC | Side.DST
+_NUMBER_BY_NUMBER = table.ELEMENT_WISE | table.VIEWS
 _MAX_DEPTH = 64  # deeper trees are computed, or their recursive evaluation would meet Python's limit
 
 
@@ -554,7 +555,7 @@ def _record(
     node = Apply(name, call.func, nodes, call.params, tail, dtype)
     # Products may become dot products, and what is not element-wise may be taken apart.
     both = op.kind == "pointwise" and name != "mul" and _BOTH in node.side
-    if both and is_small(topology.num_edges, math.prod(tail), STORED_PAYS):
+    if both and is_small(topology.num_edges, math.prod(tail), STORED_PAYS) and not _of_sums(node):
         return NotImplemented
     wanted = (
         name != "detach"
@@ -573,6 +574,13 @@ def _record(
         base.views = base.views or []
         base.views.append(weakref.ref(out))
     return out
+
+
+def _of_sums(node: Node) -> bool:
+    """True for what was made of sums over features, which may be dot products, by element-wise ops."""
+    while isinstance(node, Apply) and node.name in _NUMBER_BY_NUMBER:
+        node = next((n for n in node.operands if _BOTH in n.side), node.operands[0])
+    return isinstance(node, Apply) and node.name == "sum"
 
 
 def _operand(x: Any, call: Call, topology: Topology, inputs: list[Tensor]) -> Any:
