@@ -24,7 +24,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from grapevine.engine import chunk, evaluate, kernels, plain, products
-from grapevine.engine.attention import softmax_below
+from grapevine.engine.attention import EdgeSoftmax, softmax_below, softmax_of
 from grapevine.engine.edge_tensor import EdgeTensor, materialise, record_softmax, takes_scores, tree_of
 from grapevine.engine.fused import spread_of
 from grapevine.engine.lowering import element_wise
@@ -32,7 +32,7 @@ from grapevine.engine.mode import budget, computes_now, kernels_pay, must_be_pla
 from grapevine.engine.plan import note
 from grapevine.engine.rules import linear_parts, rewrite
 from grapevine.engine.table import VIEWS
-from grapevine.engine.tree import MIXED, Apply, Leaf, Many, Node, Side, needs_autograd, tail_of, walk
+from grapevine.engine.tree import Apply, Leaf, Many, Node, Side, needs_autograd, tail_of, walk
 from grapevine.engine.values import Values
 from grapevine.topology import Topology
 
@@ -80,10 +80,7 @@ def softmax(topology: Topology, e: Tensor) -> Tensor:
         return plain.softmax(topology.dst_index, topology.num_dst, materialise(e))
     lazy = isinstance(e, EdgeTensor) and e.recording and e.topology.same_as(topology)
     scores = edge_values(e)
-    if lazy:
-        return record_softmax(topology, scores)
-    note("softmax", "edges", scores.shape, "segment_softmax", scores)
-    return kernels.softmax(topology, scores)
+    return record_softmax(topology, scores) if lazy else EdgeSoftmax(topology, scores).weights()
 
 
 def edge_values(e: Any) -> Any:
@@ -228,7 +225,7 @@ class _Planner(Values):
                 found = Leaf(Side.NONE, evaluate.on_nodes(node, self.lifted))
             elif node.side in (Side.SRC, Side.DST) and self.lifts(node):
                 found = Leaf(node.side, self.lift(node))
-            elif node.name == MIXED:  # of all edges, so not of a block's
+            elif softmax_of(node) is not None:  # of all edges, so not of a block's
                 found = Leaf(Side.EDGE, self.values(node))
             else:
                 args = tuple(
